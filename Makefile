@@ -1,0 +1,48 @@
+# The project's own commands. `make demo` and `make test` need nothing but Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test check lab lab-smoke bench conformance simulation setup clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "hashell needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 5; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	    { echo "no virtual environment: install the venv module first (Debian: apt-get install python3-venv)" >&2; exit 5; }
+	@echo "setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(STAMP)
+
+demo: setup
+	@$(BIN)/hashell demo
+
+test: setup
+	$(PYTEST) -q --ignore=tests/lab --ignore=tests/benchmarks
+
+check: setup
+	$(BIN)/ruff check hashell tests
+	$(BIN)/mypy hashell
+	$(BIN)/lint-imports
+
+simulation: setup
+	HASHELL_SEEDS=$${HASHELL_SEEDS:-1000} $(PYTEST) -q --timeout=3000 tests/simulation
+
+lab: setup
+	$(PYTEST) -v --timeout=900 tests/lab
+
+lab-smoke: setup
+	$(PYTEST) -v --timeout=900 -m smoke tests/lab
+
+bench: setup
+	@$(BIN)/python -m tests.benchmarks
+
+conformance: setup
+	@$(BIN)/python -m tests.conformance
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

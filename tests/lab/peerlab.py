@@ -1,0 +1,158 @@
+"""Hosts of the lab: the real peers and our own nodes in Linux namespaces, driven through the shared `peerlab`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+REPO = Path(__file__).resolve().parents[2]
+PEERLAB = REPO.parent / "shared" / "peerlab" / "peerlab"
+HOME = Path(os.environ.get("PEERLAB_HOME", "/var/tmp/peerlab"))
+#: Where our package and its libraries are on a lab host.
+HOST_LIB = "/opt/hashell"
+T = TypeVar("T")
+
+
+class LabError(RuntimeError):
+    """The lab itself failed: a host did not start or a state was not reached in time."""
+
+
+def missing() -> str:
+    """Why the lab cannot run here, or '' when it can."""
+    if not PEERLAB.exists():
+        return "the shared peerlab is not beside this checkout"
+    if os.geteuid() != 0:
+        return "the lab needs root"
+    for tool in ("debootstrap", "ip", "nsenter"):
+        if not shutil.which(tool):
+            return f"the lab needs {tool}"
+    return ""
+
+
+def peerlab(*args: str, timeout: float = 600) -> str:
+    """Run one peerlab verb; raises LabError with what it said."""
+    result = subprocess.run([str(PEERLAB), *args], capture_output=True, text=True, timeout=timeout, check=False)
+    if result.returncode:
+        raise LabError(f"peerlab {' '.join(args)}: {result.stderr.strip() or result.stdout.strip()}")
+    return result.stdout
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 120.0, step: float = 0.2) -> T:
+    """The first true value of `probe()`; raises LabError naming `what` when the deadline passes."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise LabError(f"not reached in {seconds:.0f} s: {what}")
+        time.sleep(step)
+
+
+def library_layer() -> Path:
+    """A folder with our package and its libraries for the image's Python, laid over the image of our hosts."""
+    image = Path(peerlab("image", timeout=1800).strip().splitlines()[-1])
+    version = min(p.name for p in (image / "usr/lib").glob("python3.[0-9]*"))
+    layer = HOME / f"hashell-{version}"
+    target = layer / HOST_LIB.lstrip("/")
+    stamp = layer / ".libraries"
+    wanted = (REPO / "pyproject.toml").read_text()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(layer, ignore_errors=True)
+        target.mkdir(parents=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
+             "--python-version", version.removeprefix("python"), "--target", str(target), *_requirements()],
+            check=True,
+        )  # fmt: skip
+        stamp.write_text(wanted)
+    shutil.rmtree(target / "hashell", ignore_errors=True)
+    shutil.copytree(REPO / "hashell", target / "hashell", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("hashell", "hashelld"):
+        module = "hashell.cli" if name == "hashell" else "hashell.stack.hashelld"
+        script = layer / "usr/local/bin" / name
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(f'#!/bin/sh\nPYTHONPATH={HOST_LIB} exec python3 -m {module} "$@"\n')
+        script.chmod(0o755)
+    return layer
+
+
+def _requirements() -> list[str]:
+    import tomllib
+
+    return tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["dependencies"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """One lab host, by its number; its address ends in that number and its name is `nodeN`."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"node{self.number}"
+
+    def run(self, *command: str, timeout: float = 60, check: bool = False) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            [str(PEERLAB), "run", str(self.number), *command],
+            capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        if check and result.returncode:
+            raise LabError(f"{self.name}: {' '.join(command)}: {result.stderr.strip() or result.stdout.strip()}")
+        return result
+
+    @property
+    def root(self) -> Path:
+        """The live file tree of the host."""
+        return Path(f"/proc/{(HOME / 'nodes' / str(self.number) / 'init.pid').read_text().strip()}/root")
+
+    def write(self, path: str, text: str) -> None:
+        target = self.root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+    def read(self, path: str) -> str:
+        try:
+            return (self.root / path.lstrip("/")).read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def kill(self) -> None:
+        peerlab("kill", str(self.number))
+
+
+def up_real(count: int, token: int = 1000, transport: str = "udpu") -> list[Host]:
+    """`count` hosts with the real Corosync and Pacemaker, started."""
+    peerlab("up", str(count), transport, str(token))
+    return [Host(n) for n in range(1, count + 1)]
+
+
+def up_ours(count: int, token: int = 1000) -> list[Host]:
+    """`count` hosts with hashelld and the real command-line tools, started."""
+    layer = library_layer()
+    image = peerlab("image").strip().splitlines()[-1]
+    conf = peerlab("conf", str(count), "udpu", str(token))
+    hosts = [Host(n) for n in range(1, count + 1)]
+    for host in hosts:
+        peerlab("host", str(host.number), f"{layer}:{image}")
+        host.write("/etc/corosync/corosync.conf", conf)
+    for host in hosts:
+        start_ours(host)
+    return hosts
+
+
+def start_ours(host: Host) -> None:
+    host.run("sh", "-c", "setsid hashelld --foreground >/var/log/hashelld.out 2>&1 </dev/null &", check=True)
+
+
+def down() -> None:
+    """Remove every host of the lab."""
+    subprocess.run([str(PEERLAB), "down"], capture_output=True, timeout=120, check=False)

@@ -1,0 +1,1 @@
+"""In which order: ordering constraints, relations between actions and their propagation (scheduler actions §11, §12)."""

@@ -1,0 +1,98 @@
+"""The policy engine: a CIB in, a transition graph out; pure, one run a call.
+
+Stages, each visiting everything before the next starts (actions spec chapter 1):
+
+| stage | module | function |
+| --- | --- | --- |
+| configuration and status into the model | `unpack` | `unpack_cluster(ws)` |
+| node health, constraints, node criteria | `unpack` | `unpack_constraints(ws)`, `apply_criteria(ws)` |
+| internal constraints, digest checks, assignment | `assign` | `assign(ws)` |
+| probes, actions, remote orderings, fencing, shutdown | `actions` | `create_actions(ws)` |
+| orderings applied and propagated | `order` | `apply_orderings(ws)` |
+| the graph | `graph` | `build_graph(ws)` |
+
+Unpacking already creates actions and orderings, because failed resources must be stopped whatever comes later. It
+calls `actions.create.new_action(ws, rsc, key, task, node, optional)`, `actions.create.pseudo_singleton(ws, name)`,
+`actions.create.fencing_op(ws, node, action, optional, reason, priority_delay)` and
+`order.create.new_ordering(ws, rsc1, task1, action1, rsc2, task2, action2, flags)`. Nodes are given as Node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from hashell.model.dates import DateTime
+    from hashell.model.diagnostics import Diagnostic
+    from hashell.stack.pengine.state import WorkingSet
+
+
+@dataclass
+class Schedule:
+    """What one run decided. `graph` is None when the input was refused (see `messages`)."""
+
+    working_set: WorkingSet
+    graph: _Element | None = None
+    messages: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def scores(self) -> list[str]:
+        """Lines of the score listing, in the order they were produced."""
+        return self.working_set.scores
+
+
+def new_working_set(
+    cib: _Element, *, now: DateTime, output_scores: bool = False, show_utilization: bool = False, sanitized: bool = False
+) -> WorkingSet:
+    """An empty model over a CIB in the newest schema series. The CIB tree is modified by the run: hand in a copy.
+
+    now: the effective date; see `unpack.effective_now` for the `execution-date` of stored inputs.
+    """
+    from hashell.stack.pengine.state import WorkingSet
+
+    ws = WorkingSet(cib, now)
+    ws.output_scores = output_scores
+    ws.show_utilization = show_utilization
+    ws.sanitized = sanitized
+    return ws
+
+
+def run(ws: WorkingSet, *, transition_id: int = 1) -> Schedule:
+    """All stages after `unpack.unpack_cluster(ws)`, which is done here when it has not been done before."""
+    from hashell.stack.pengine import unpack
+
+    if not ws.unpacked:
+        unpack.unpack_cluster(ws)
+    if not ws.accepted:
+        return Schedule(ws, None, ws.messages)
+    unpack.unpack_constraints(ws)
+    if ws.validate_only:
+        return Schedule(ws, None, ws.messages)
+    unpack.apply_criteria(ws)
+    if ws.location_only:
+        return Schedule(ws, None, ws.messages)
+    from hashell.stack.pengine.actions import create_actions
+    from hashell.stack.pengine.assign import assign
+    from hashell.stack.pengine.graph import build_graph
+    from hashell.stack.pengine.order import apply_orderings
+
+    assign(ws)
+    create_actions(ws)
+    apply_orderings(ws)
+    return Schedule(ws, build_graph(ws, transition_id), ws.messages)
+
+
+def schedule(
+    cib: _Element,
+    *,
+    now: DateTime,
+    output_scores: bool = False,
+    show_utilization: bool = False,
+    transition_id: int = 1,
+) -> Schedule:
+    """One complete run over a CIB already in the newest schema series (`unpack.upgrade.upgrade`)."""
+    ws = new_working_set(cib, now=now, output_scores=output_scores, show_utilization=show_utilization)
+    return run(ws, transition_id=transition_id)

@@ -45,7 +45,12 @@ class Schedule:
 
 
 def new_working_set(
-    cib: _Element, *, now: DateTime, output_scores: bool = False, show_utilization: bool = False, sanitized: bool = False
+    cib: _Element,
+    *,
+    now: DateTime,
+    output_scores: bool = False,
+    show_utilization: bool = False,
+    sanitized: bool = False,
 ) -> WorkingSet:
     """An empty model over a CIB in the newest schema series. The CIB tree is modified by the run: hand in a copy.
 

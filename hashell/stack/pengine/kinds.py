@@ -144,3 +144,47 @@ class TicketLoss:
     DEMOTE = "demote"
     FENCE = "fence"
     FREEZE = "freeze"
+
+
+class ActionFlag:
+    """Bits of Action.flags (actions spec 11.1)."""
+
+    PSEUDO = 0x1
+    RUNNABLE = 0x2
+    OPTIONAL = 0x4
+    ALWAYS_IN_GRAPH = 0x8
+    ATTRS_EVALUATED = 0x10
+    MIGRATABLE = 0x80
+    ADDED_TO_GRAPH = 0x100
+    MIGRATION_ABORT = 0x800
+    RESCHEDULE = 0x2000
+    DETECT_LOOP = 0x4000
+    INPUTS_DEDUPLICATED = 0x8000
+    ON_DC = 0x10000
+
+
+class Order:
+    """Bits of an ordering relation (model spec 14.4, actions spec 11.1)."""
+
+    NONE = 0
+    ORDERED = 1 << 0
+    IF_FIRST_UNMIGRATABLE = 1 << 1
+    THEN_IMPLIES_FIRST = 1 << 4
+    FIRST_IMPLIES_THEN = 1 << 5
+    PROMOTED_THEN_IMPLIES_FIRST = 1 << 6
+    UNMIGRATABLE_THEN_BLOCKS = 1 << 7
+    UNRUNNABLE_FIRST_BLOCKS = 1 << 8
+    FIRST_ELSE_THEN = 1 << 9
+    FIRST_IMPLIES_SAME_NODE_THEN = 1 << 10
+    NESTED_REMOTE_PROBE = 1 << 11
+    INTERMEDIATE_STOP = 1 << 12
+    SERIALIZE = 1 << 14
+    IF_ON_SAME_NODE = 1 << 15
+    THEN_IMPLIES_FIRST_GRAPHED = 1 << 16
+    FIRST_IMPLIES_THEN_GRAPHED = 1 << 17
+    ASYMMETRIC = 1 << 20
+    IF_ON_SAME_NODE_OR_TARGET = 1 << 21
+    MIN_RUNNABLE = 1 << 22
+    IF_REQUIRED_ON_SAME_NODE = 1 << 23
+    GUEST_ALLOWED = 1 << 24
+    THEN_CANCELS_FIRST = 1 << 25

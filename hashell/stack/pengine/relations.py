@@ -1,13 +1,14 @@
-"""Constraints and orderings between resources: the edges of the policy engine's model (model spec 1.2)."""
+"""Constraints, actions and the orderings between them: the edges of the policy engine's model (model spec 1.2)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hashell.stack.pengine.kinds import Role
+from hashell.stack.pengine.kinds import ActionFlag, Needs, OnFail, Role
 
 if TYPE_CHECKING:
-    from hashell.stack.pengine.actions.action import Action
+    from lxml.etree import _Element
+
     from hashell.stack.pengine.state import NodeCopy, Resource, Ticket
 
 
@@ -65,3 +66,66 @@ class TicketConstraint:
         self.ticket = ticket
         self.role = role
         self.loss_policy = loss_policy
+
+
+class Relation:
+    """One end of an applied ordering, in Action.before (inputs) or Action.after."""
+
+    __slots__ = ("action", "flags", "graphed")
+
+    def __init__(self, action: Action, flags: int) -> None:
+        self.action = action
+        self.flags = flags
+        self.graphed = False
+
+
+class Action:
+    """A planned, possible or implied action."""
+
+    __slots__ = (
+        "id", "key", "task", "node", "rsc", "flags", "meta", "extra", "needs", "on_fail", "fail_role", "reason",
+        "priority", "before", "after", "before_index", "runnable_before", "required_runnable_before", "cancel_task",
+        "op_xml", "interval_ms", "dedup_done", "synapse", "scratch", "seen_count",
+    )  # fmt: skip
+
+    def __init__(self, id: int, key: str, task: str, rsc: Resource | None, node: NodeCopy | None) -> None:
+        self.id = id
+        self.key = key  #: operation key, the "uuid" of the reference
+        self.task = task
+        self.node = node
+        self.rsc = rsc
+        self.flags = ActionFlag.RUNNABLE
+        self.meta: dict[str, str] = {}
+        self.extra: dict[str, str] = {}  #: evaluated operation instance attributes
+        self.needs = Needs.NOTHING
+        self.on_fail = OnFail.IGNORE
+        self.fail_role = Role.UNKNOWN
+        self.reason: str | None = None
+        self.priority = 0
+        self.before: list[Relation] = []  #: newest first
+        self.after: list[Relation] = []  #: newest first
+        self.before_index: dict[int, Relation] = {}
+        self.runnable_before = 0
+        self.required_runnable_before = 0
+        self.cancel_task: str | None = None
+        self.op_xml: _Element | None = None
+        self.interval_ms = 0
+        self.dedup_done = False
+        self.synapse: int | None = None
+        self.seen_count = 0
+        self.scratch: dict[str, Any] = {}
+
+    @property
+    def optional(self) -> bool:
+        return bool(self.flags & ActionFlag.OPTIONAL)
+
+    @property
+    def runnable(self) -> bool:
+        return bool(self.flags & ActionFlag.RUNNABLE)
+
+    @property
+    def pseudo(self) -> bool:
+        return bool(self.flags & ActionFlag.PSEUDO)
+
+    def __repr__(self) -> str:
+        return f"<Action {self.id} {self.key} on {self.node.node.name if self.node else None}>"

@@ -54,7 +54,7 @@ class Monitor(App[int]):
         Binding("3", "tab('fencing')", "Fencing", show=False),
         Binding("n", "focus_nodes", "Nodes", show=False),
     ]
-    KEYS = [
+    KEYS: ClassVar[list[tuple[str, str]]] = [
         ("n", "go to the nodes"),
         ("1 2 3", "resources, failed operations, fencing history"),
         ("Enter", "details of the row"),
@@ -117,7 +117,7 @@ class Monitor(App[int]):
         board = self.board
         line = Text(board.cluster_name or self._source_name or "cluster", style="bold")
         line.append(f"   DC {board.dc or 'none'}", style="" if board.dc else "bold red")
-        line.append("   quorum " + ("yes" if board.have_quorum else "NO"), style="" if board.have_quorum else "bold red")
+        line.append("   quorum yes" if board.have_quorum else "   quorum NO", "" if board.have_quorum else "bold red")
         online = sum(node.state == "online" for node in board.nodes)
         line.append(f"   nodes {online}/{len(board.nodes)} online")
         if board.maintenance:
@@ -144,7 +144,7 @@ class Monitor(App[int]):
 
     def action_tab(self, tab: str) -> None:
         self.query_one(TabbedContent).active = tab
-        self._table({"resources": "resource-table", "failures": "failure-table", "fencing": "fencing-table"}[tab]).focus()
+        self._table(tab.removesuffix("s") + "-table").focus()
 
     def action_focus_nodes(self) -> None:
         self._table("nodes").focus()

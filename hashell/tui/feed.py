@@ -1,4 +1,4 @@
-"""Where the monitor's data comes from: follows a cluster, survives its loss, never redraws more than 4 times a second."""
+"""Where the monitor's data comes from: follows a cluster, survives its loss, draws at most 4 times a second."""
 
 from __future__ import annotations
 

@@ -10,7 +10,13 @@ from textual.widgets import DataTable
 from hashell.client.board import Board, FailureView, FencingView, NodeView, ResourceView
 
 Row = tuple[Text, ...]
-_NODE_STYLE = {"online": "green", "standby": "yellow", "maintenance": "blue", "pending": "yellow", "UNCLEAN": "bold red"}
+_NODE_STYLE = {
+    "online": "green",
+    "standby": "yellow",
+    "maintenance": "blue",
+    "pending": "yellow",
+    "UNCLEAN": "bold red",
+}
 _ROLE_STYLE = {"Started": "green", "Promoted": "bold green", "Unpromoted": "green", "Stopped": "dim"}
 _FENCING_STYLE = {"success": "green", "failed": "bold red", "pending": "yellow"}
 

@@ -9,7 +9,7 @@ from hashell.stack.pengine.kinds import ActionFlag, Needs, OnFail, Role
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-    from hashell.stack.pengine.state import NodeCopy, Resource, Ticket
+    from hashell.stack.pengine.state import Node, NodeCopy, Resource, Ticket
 
 
 class Location:
@@ -88,7 +88,7 @@ class Action:
         "op_xml", "interval_ms", "dedup_done", "synapse", "scratch", "seen_count",
     )  # fmt: skip
 
-    def __init__(self, id: int, key: str, task: str, rsc: Resource | None, node: NodeCopy | None) -> None:
+    def __init__(self, id: int, key: str, task: str, rsc: Resource | None, node: Node | None) -> None:
         self.id = id
         self.key = key  #: operation key, the "uuid" of the reference
         self.task = task
@@ -128,4 +128,4 @@ class Action:
         return bool(self.flags & ActionFlag.PSEUDO)
 
     def __repr__(self) -> str:
-        return f"<Action {self.id} {self.key} on {self.node.node.name if self.node else None}>"
+        return f"<Action {self.id} {self.key} on {self.node.name if self.node else None}>"

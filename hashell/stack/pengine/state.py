@@ -53,6 +53,7 @@ class Node:
         "id", "name", "variant", "score", "probe_mode", "online", "unclean", "shutdown", "pending", "maintenance",
         "seen", "unpacked", "standby", "fail_standby", "expected_up", "remote_reset", "remote_fenced", "remote_maint",
         "probes_allowed", "attrs", "utilization", "remote", "priority", "running_rsc", "digest_cache", "count",
+        "num_resources",
     )  # fmt: skip
 
     def __init__(self, id: str, name: str, variant: str = NodeVariant.CLUSTER, score: int = 0) -> None:
@@ -82,6 +83,7 @@ class Node:
         self.priority = 0
         self.running_rsc: list[Resource] = []
         self.digest_cache: dict[str, Any] = {}
+        self.num_resources = 0  #: resources assigned here in this run
 
     def copy(self) -> NodeCopy:
         """A table entry with the node's own score and probe mode."""
@@ -323,8 +325,8 @@ class Resource:
         self.ticket_constraints: list[TicketConstraint] = []
         self.this_with_colocations: list[Colocation] = []  #: self is the dependent; sorted by primary
         self.with_this_colocations: list[Colocation] = []  #: self is the primary; sorted by dependent
-        self.actions: list[Action] = []  #: newest first
-        self.actions_by_key: dict[str, list[Action]] = {}  #: lower-cased key -> newest first
+        self.actions: list[Action] = []  #: in creation order: append; walks "newest first" use reversed()
+        self.actions_by_key: dict[str, list[Action]] = {}  #: lower-cased key -> in creation order
         self.child_of_bundle: bool | None = None  #: cache of is_bundled()
         self.op_cache: dict[Any, Any] = {}
         self.scratch: dict[str, Any] = {}  #: later stages' per-resource data

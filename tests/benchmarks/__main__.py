@@ -1,0 +1,22 @@
+"""`make bench`: every benchmark, each as a table of ours, the original's and the ratio.
+
+Benchmarks that need the real peers (root and the shared peerlab) say so and are left out elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.benchmarks import failover
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="runs of each failover (default 5)")
+    options = parser.parse_args()
+    return failover.main(options.runs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The words of running an agent: which agent, what to do, what came of it. Pure data, shared by all classes.
+
+Exec status and return codes are those of daemons specification, sections 3.7 and 6.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+EXIT_REASON_PREFIX = "ocf-exit-reason:"
+EXIT_REASON_LIMIT = 128
+
+
+class ExecStatus(IntEnum):
+    """How an attempt to run an action ended, apart from what the agent returned."""
+
+    UNKNOWN = -2
+    PENDING = -1
+    DONE = 0
+    CANCELLED = 1
+    TIMEOUT = 2
+    NOT_SUPPORTED = 3
+    ERROR = 4
+    ERROR_HARD = 5
+    ERROR_FATAL = 6
+    NOT_INSTALLED = 7
+    NOT_CONNECTED = 8
+    INVALID = 9
+    NO_FENCE_DEVICE = 10
+    NO_SECRETS = 11
+
+
+class OcfCode(IntEnum):
+    """Return codes of OCF agents."""
+
+    OK = 0
+    UNKNOWN_ERROR = 1
+    INVALID_PARAM = 2
+    UNIMPLEMENTED = 3
+    INSUFFICIENT_PRIV = 4
+    NOT_INSTALLED = 5
+    NOT_CONFIGURED = 6
+    NOT_RUNNING = 7
+    PROMOTED = 8
+    FAILED_PROMOTED = 9
+    DEGRADED = 190
+    DEGRADED_PROMOTED = 191
+    UNKNOWN = 193
+
+
+OCF_CODES = frozenset(int(code) for code in OcfCode)
+
+
+@dataclass(frozen=True)
+class AgentId:
+    """Class, provider ('' where the class has none) and type of an agent; str() gives `ocf:heartbeat:IPaddr2`."""
+
+    klass: str
+    provider: str
+    type: str
+
+    def __str__(self) -> str:
+        return ":".join(part for part in (self.klass, self.provider, self.type) if part)
+
+    @classmethod
+    def parse(cls, text: str) -> AgentId:
+        """Inverse of str(). A bare name means ocf:heartbeat, as in the crm language. Raises ValueError."""
+        parts = text.split(":")
+        if not all(parts) or len(parts) > 3:
+            raise ValueError(f"{text!r} is not an agent name such as ocf:heartbeat:IPaddr2")
+        if len(parts) == 1:
+            return cls("ocf", "heartbeat", parts[0])
+        if len(parts) == 2:
+            return cls(parts[0], "heartbeat" if parts[0] == "ocf" else "", parts[1])
+        return cls(*parts)
+
+
+@dataclass(frozen=True)
+class AgentJob:
+    """One action to carry out. Times are seconds; a timeout of 0 means none."""
+
+    agent: AgentId
+    resource: str
+    action: str
+    timeout: float = 0.0
+    interval: float = 0.0
+    params: Mapping[str, str] = field(default_factory=dict)
+    userdata: str = ""
+
+
+@dataclass(frozen=True)
+class AgentResult:
+    """What came of a job. `output` is stderr if there is any, else stdout (section 6.2)."""
+
+    rc: int
+    status: ExecStatus
+    reason: str = ""
+    output: str = ""
+
+    @classmethod
+    def cancelled(cls) -> AgentResult:
+        return cls(0, ExecStatus.CANCELLED)
+
+
+def exit_reason(stderr: str) -> str:
+    """The text after the last OCF exit reason prefix in stderr, one line, cut to 128 characters; '' when none."""
+    at = stderr.rfind(EXIT_REASON_PREFIX)
+    if at < 0:
+        return ""
+    line = stderr[at + len(EXIT_REASON_PREFIX) :].split("\n", 1)[0]
+    return line.strip()[:EXIT_REASON_LIMIT]

@@ -84,8 +84,8 @@ class Action:
 
     __slots__ = (
         "id", "key", "task", "node", "rsc", "flags", "meta", "extra", "needs", "on_fail", "fail_role", "reason",
-        "priority", "before", "after", "before_index", "runnable_before", "required_runnable_before", "cancel_task",
-        "op_xml", "interval_ms", "dedup_done", "synapse", "scratch", "seen_count",
+        "priority", "before", "after", "after_flags", "runnable_count", "required_runnable", "cancel_task",
+        "op_xml", "interval_ms", "dedup_done", "synapse", "scratch",
     )  # fmt: skip
 
     def __init__(self, id: int, key: str, task: str, rsc: Resource | None, node: Node | None) -> None:
@@ -102,17 +102,16 @@ class Action:
         self.fail_role = Role.UNKNOWN
         self.reason: str | None = None
         self.priority = 0
-        self.before: list[Relation] = []  #: newest first
-        self.after: list[Relation] = []  #: newest first
-        self.before_index: dict[int, Relation] = {}
-        self.runnable_before = 0
-        self.required_runnable_before = 0
-        self.cancel_task: str | None = None
+        self.before: list[Relation] = []  #: what this waits for, in creation order
+        self.after: list[Relation] = []  #: what waits for this, in creation order
+        self.after_flags: dict[int, int] = {}  #: id of a later action -> flags of all relations to it
+        self.required_runnable = 0  #: how many firsts must be runnable (min_runnable)
+        self.runnable_count = 0
+        self.cancel_task: str | None = None  #: task of the cancelled recurring operation
         self.op_xml: _Element | None = None
         self.interval_ms = 0
         self.dedup_done = False
         self.synapse: int | None = None
-        self.seen_count = 0
         self.scratch: dict[str, Any] = {}
 
     @property

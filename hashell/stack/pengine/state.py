@@ -1,8 +1,8 @@
 """The data model of the policy engine: everything one scheduler run knows (model spec chapter 1).
 
-Order is part of the meaning. Lists said to be "prepended" grow at index 0 in the reference; here the newest element
-is at index 0 as well (use `insert(0, x)`), so every walk sees the order that fixes ids and text. Tables are dicts in
-insertion order and are never walked where that order could reach an output unless the specification sorts first.
+Order is part of the meaning. A list that the specification prepends to is kept here in creation order and walked
+with `reversed()`, except Location.nodes, which stands as it is walked. Tables are dicts in insertion order and are
+never walked where that order could reach an output unless the specification sorts first.
 """
 
 from __future__ import annotations
@@ -318,14 +318,14 @@ class Resource:
         self.lock_time = 0
         self.partial_migration_source: Node | None = None
         self.partial_migration_target: Node | None = None
-        self.dangling_migration_sources: list[Node] = []  #: newest first
+        self.dangling_migration_sources: list[Node] = []  #: in creation order
         self.launcher: Resource | None = None
         self.launched: list[Resource] = []
-        self.location_constraints: list[Location] = []  #: newest first
+        self.location_constraints: list[Location] = []  #: in creation order
         self.ticket_constraints: list[TicketConstraint] = []
         self.this_with_colocations: list[Colocation] = []  #: self is the dependent; sorted by primary
         self.with_this_colocations: list[Colocation] = []  #: self is the primary; sorted by dependent
-        self.actions: list[Action] = []  #: in creation order: append; walks "newest first" use reversed()
+        self.actions: list[Action] = []  #: in creation order
         self.actions_by_key: dict[str, list[Action]] = {}  #: lower-cased key -> in creation order
         self.child_of_bundle: bool | None = None  #: cache of is_bundled()
         self.op_cache: dict[Any, Any] = {}
@@ -423,16 +423,16 @@ class WorkingSet:
         self.templates: dict[str, IdRef | None] = {}
         self.tags: dict[str, IdRef] = {}
         self.tickets: dict[str, Ticket] = {}
-        self.location_constraints: list[Location] = []  #: newest first
-        self.colocation_constraints: list[Colocation] = []  #: newest first
-        self.ordering_constraints: list[Ordering] = []  #: in creation order: append
-        self.actions: list[Action] = []  #: in creation order: append; walks "newest first" use reversed()
+        self.location_constraints: list[Location] = []  #: in creation order
+        self.colocation_constraints: list[Colocation] = []  #: in creation order
+        self.ordering_constraints: list[Ordering] = []  #: in creation order
+        self.actions: list[Action] = []  #: in creation order
         self.next_action_id = 1
         self.singletons: dict[str, Action] = {}
         self.next_ordering_id = 1
         self.failed: list[_Element] = []
-        self.param_check: list[Any] = []  #: deferred digest checks, newest first: (kind, entry, rsc, node, check)
-        self.stop_needed: list[Resource] = []  #: newest first
+        self.param_check: list[Any] = []  #: deferred digest checks, in creation order: (kind, entry, rsc, node, check)
+        self.stop_needed: list[Resource] = []  #: in creation order
         self.dc_node: Node | None = None
         self.rsc_defaults: _Element | None = None
         self.op_defaults: _Element | None = None

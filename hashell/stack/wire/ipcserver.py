@@ -1,0 +1,375 @@
+"""A libqb IPC server of the SOCKET kind on asyncio, for unmodified libqb clients (ipc.md sections 1.3, 1.4, 1.7)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from hashell.model.diagnostics import Diagnostic, HashellError
+from hashell.model.exitcodes import ExitCode
+from hashell.stack.wire import qbframe
+from hashell.stack.wire.datagrams import Outbox, receive_datagram, widen_buffers
+from hashell.stack.wire.qbframe import Credentials, Handshake
+
+_BURST = 50
+_HANDSHAKE_SECONDS = 10.0
+_ACCEPT_PAUSE_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IpcNameInUse(Diagnostic):
+    code: ClassVar[str] = "H501"
+    exit_code: ClassVar[ExitCode] = ExitCode.UNAVAILABLE
+
+    name: str = ""
+
+    def text(self) -> str:
+        return f"the IPC service {self.name} is already served by another process"
+
+    def remedy(self) -> str:
+        return "a node runs here already: stop it first, or give this one an IPC prefix of its own"
+
+
+class Connection:
+    """One accepted client. `data` is free for the owner of the server."""
+
+    def __init__(self, server: IpcServer, setup: socket.socket, who: Credentials, max_message: int) -> None:
+        self.pid, self.uid, self.gid = who.pid, who.uid, who.gid
+        self.credentials = who
+        self.max_message = max_message
+        self.queue_limit = 500  #: messages waiting before a client that does not read is disconnected
+        self.data: object = None
+        self.closed = False
+        self._server = server
+        self._setup = setup
+        self._folder = ""
+        self._control = ""
+        self._control_fd = -1
+        self._requests: socket.socket | None = None
+        self._responses: Outbox | None = None
+        self._events: Outbox | None = None
+        self._warned = False
+
+    def __repr__(self) -> str:
+        return f"client pid {self.pid} uid {self.uid} of {self._server.name}"
+
+    # -- for the owner ------------------------------------------------------------------------------------
+
+    def respond(self, message: bytes) -> None:
+        """Send on the response channel, in order; waits in a queue when the client is slow."""
+        if self._responses and not self.closed:
+            self._responses.send(message, self.queue_limit)
+
+    def event(self, message: bytes) -> None:
+        """Send on the event channel, in order; waits in a queue when the client is slow."""
+        if self._events and not self.closed:
+            self._events.send(message, self.queue_limit)
+
+    @property
+    def backlog(self) -> int:
+        """Events not yet taken by the client's socket."""
+        return self._events.backlog if self._events else 0
+
+    def set_flow_control(self, value: int) -> None:
+        """Ask the client to hold its requests: 0 off, 1 or 2 as in section 1.4."""
+        if self._control_fd >= 0:
+            os.pwrite(self._control_fd, value.to_bytes(4, "little"), qbframe.FLOW_CONTROL_OFFSET)
+
+    def close(self) -> None:
+        """End the connection; the client sees a hang-up. `on_close` is called once."""
+        self._server._drop(self, "closed by the server")
+
+    # -- transport ----------------------------------------------------------------------------------------
+
+    def _open(self, name: str) -> Handshake:
+        folder = make_folder(self._setup.fileno(), self.pid)
+        self._folder = folder
+        with contextlib.suppress(OSError):
+            os.chmod(folder, 0o770)
+            os.chown(folder, self.uid, self.gid)
+        self._control = f"{folder}/qb-control-{name}"
+        self._control_fd = os.open(self._control, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        os.write(self._control_fd, bytes(qbframe.CONTROL_FILE_SIZE))
+        with contextlib.suppress(OSError):
+            os.fchown(self._control_fd, self.uid, self.gid)
+        base = f"{folder}/qb-{name}"
+        self._requests = _datagram_socket(f"{base}-request", self.max_message)
+        self._requests.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        events = _datagram_socket(f"{base}-event-tx", self.max_message)
+        self._responses = Outbox(self._requests, f"{base}-response", self._evict)
+        self._events = Outbox(events, f"{base}-event", self._evict)
+        asyncio.get_running_loop().add_reader(self._requests, self._readable)
+        return Handshake(0, qbframe.SOCKET, self.max_message, self._setup.fileno(), self._control, base)
+
+    def _readable(self) -> None:
+        for _ in range(_BURST):
+            if self.closed or self._requests is None:
+                return
+            try:
+                message, uid = receive_datagram(self._requests, self._server.buffer(self.max_message))
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._server._drop(self, f"request socket: {error}")
+                return
+            if uid not in (None, self.uid):
+                self.warn(f"dropped a datagram sent to it by uid {uid}")
+                continue
+            fault = qbframe.check_size(message)
+            if fault:
+                self.warn(f"dropped a request: {fault}")
+                continue
+            if qbframe.message_id(message) == qbframe.DISCONNECT:
+                self._server._drop(self, "")
+                return
+            self._server._deliver(self, message)
+
+    def warn(self, text: str) -> None:
+        """Log the first fault of this client; the rest only at debug level, so that garbage cannot fill the log."""
+        log.log(logging.DEBUG if self._warned else logging.WARNING, "%r: %s", self, text)
+        self._warned = True
+
+    def _evict(self, reason: str) -> None:
+        self._server._drop(self, reason)
+
+    def _shut(self) -> None:
+        self.closed = True
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._setup)
+        self._setup.close()
+        if self._requests is not None:
+            loop.remove_reader(self._requests)
+        for outbox in (self._responses, self._events):
+            if outbox:
+                outbox.close()
+        if self._control_fd >= 0:
+            os.close(self._control_fd)
+            self._control_fd = -1
+        for action, path in ((os.unlink, self._control), (os.rmdir, self._folder)):
+            if path:
+                with contextlib.suppress(OSError):
+                    action(path)
+
+
+class IpcServer:
+    """Listens on the abstract name `name`.
+
+    `authorise(credentials)` answers 0 or an errno to refuse with; `on_connect(connection)`,
+    `on_message(connection, bytes)` (a whole message with its header) and `on_close(connection)` are plain
+    functions called on the loop. `max_message` is the smallest buffer granted, in bytes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        on_connect: Callable[[Connection], None],
+        on_message: Callable[[Connection, bytes], None],
+        on_close: Callable[[Connection], None],
+        authorise: Callable[[Credentials], int],
+        max_message: int = 131072,
+    ) -> None:
+        self.name = name
+        self.connections: list[Connection] = []
+        self._on_connect = on_connect
+        self._on_message = on_message
+        self._on_close = on_close
+        self._authorise = authorise
+        self._max_message = max_message
+        self._listener: socket.socket | None = None
+        self._greeting: dict[int, tuple[socket.socket, asyncio.TimerHandle]] = {}
+        self._buffer = bytearray(0)
+
+    async def start(self) -> None:
+        """Listen. Raises HashellError when the name is taken."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            listener.bind(qbframe.abstract_address(self.name))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            if error.errno == errno.EADDRINUSE:
+                raise HashellError(IpcNameInUse(name=self.name)) from None
+            raise
+        self._listener = listener
+        asyncio.get_running_loop().add_reader(listener, self._accept)
+
+    async def close(self) -> None:
+        """Stop listening and disconnect every client; clients see a hang-up."""
+        if self._listener is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._listener)
+        self._listener.close()
+        self._listener = None
+        for setup, _timer in list(self._greeting.values()):
+            self._forget_greeting(setup)
+            setup.close()
+        for connection in list(self.connections):
+            self._drop(connection, "")
+
+    def buffer(self, size: int) -> memoryview:
+        """The receive buffer shared by all connections, at least `size` bytes."""
+        if len(self._buffer) < size:
+            self._buffer = bytearray(size)
+        return memoryview(self._buffer)
+
+    # -- connecting ---------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        loop = asyncio.get_running_loop()
+        try:
+            setup, _address = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            log.error("%s: cannot accept clients: %s", self.name, error)
+            loop.remove_reader(self._listener)
+            loop.call_later(_ACCEPT_PAUSE_SECONDS, self._resume)
+            return
+        setup.setblocking(False)
+        setup.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        timer = loop.call_later(_HANDSHAKE_SECONDS, self._abandon, setup)
+        self._greeting[setup.fileno()] = (setup, timer)
+        loop.add_reader(setup, self._greet, setup, bytearray())
+
+    def _resume(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._accept)
+
+    def _forget_greeting(self, setup: socket.socket) -> None:
+        _setup, timer = self._greeting.pop(setup.fileno())
+        timer.cancel()
+        asyncio.get_running_loop().remove_reader(setup)
+
+    def _abandon(self, setup: socket.socket) -> None:
+        self._forget_greeting(setup)
+        setup.close()
+
+    def _greet(self, setup: socket.socket, received: bytearray) -> None:
+        wanted = qbframe.CONNECT_REQUEST.size
+        try:
+            data = setup.recv(wanted - len(received))
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        received += data
+        if data and len(received) < wanted:
+            return
+        self._forget_greeting(setup)
+        try:
+            asked = qbframe.decode_connect_request(bytes(received))
+            raw = setup.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, qbframe.UCRED.size)
+            who = Credentials(*qbframe.UCRED.unpack(raw))
+        except (ValueError, OSError) as error:
+            if received:
+                log.warning("%s: refused a client: %s", self.name, error)
+            setup.close()
+            return
+        size = min(max(asked, self._max_message), qbframe.BUFFER_LIMIT)
+        self._admit(setup, Connection(self, setup, who, size))
+
+    def _admit(self, setup: socket.socket, connection: Connection) -> None:
+        refused = self._authorise(connection.credentials)
+        answer = Handshake(-abs(refused))
+        if not refused:
+            try:
+                answer = connection._open(self.name)
+            except (OSError, ValueError) as error:
+                log.error("%s: cannot serve %r: %s", self.name, connection, error)
+                answer = Handshake(-(getattr(error, "errno", None) or errno.ENAMETOOLONG))
+        try:
+            sent = setup.send(qbframe.encode_handshake(answer))
+        except OSError:
+            sent = 0
+        if answer.error or sent != qbframe.CONNECT_RESPONSE.size:
+            if answer.error == -errno.EACCES:
+                log.warning("%r: refused, not allowed", connection)
+            connection._shut()
+            return
+        setup.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        asyncio.get_running_loop().add_reader(setup, self._alive, connection)
+        self.connections.append(connection)
+        self._on_connect(connection)
+
+    # -- connected ----------------------------------------------------------------------------------------
+
+    def _alive(self, connection: Connection) -> None:
+        try:
+            data = connection._setup.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            connection.warn("bytes on the setup socket, ignored")
+            return
+        connection._readable()
+        self._drop(connection, "")
+
+    def _deliver(self, connection: Connection, message: bytes) -> None:
+        try:
+            self._on_message(connection, message)
+        except Exception:
+            log.exception("%r: a request could not be handled; the client is disconnected", connection)
+            self._drop(connection, "")
+
+    def _drop(self, connection: Connection, reason: str) -> None:
+        if connection.closed:
+            return
+        if reason:
+            log.info("%r: disconnected: %s", connection, reason)
+        connection._shut()
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self._on_close(connection)
+
+
+def make_folder(fd: int, client_pid: int) -> str:
+    """The folder of one connection's files, named as libqb names it. Raises OSError."""
+    shm = Path("/dev/shm")
+    parent = str(shm) if os.access(shm, os.W_OK) else tempfile.gettempdir()
+    return tempfile.mkdtemp(prefix=f"qb-{os.getpid()}-{client_pid}-{fd}-", dir=parent)
+
+
+def remove_stale_folders(ipc_prefix: str) -> None:
+    """Remove connection folders that killed servers of this prefix left behind; '' would match foreign ones."""
+    if not ipc_prefix:
+        return
+    for folder in sorted(Path("/dev/shm").glob("qb-*-*-*-*")):
+        pid = folder.name.split("-")[1]
+        with contextlib.suppress(OSError):
+            ours = stat.S_ISDIR(folder.lstat().st_mode) and folder.lstat().st_uid == os.getuid()
+            if not ours or Path("/proc", pid).exists():
+                continue
+            files = sorted(folder.iterdir())
+            if files and all(f.name.startswith(f"qb-control-{ipc_prefix}") for f in files):
+                for file in files:
+                    file.unlink()
+                folder.rmdir()
+
+
+def _datagram_socket(name: str, max_message: int) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        widen_buffers(sock, max_message)
+        sock.bind(qbframe.abstract_address(name))
+    except (OSError, ValueError):
+        sock.close()
+        raise
+    return sock

@@ -84,7 +84,7 @@ class Action:
 
     __slots__ = (
         "id", "key", "task", "node", "rsc", "flags", "meta", "extra", "needs", "on_fail", "fail_role", "reason",
-        "priority", "before", "after", "after_flags", "runnable_count", "required_runnable", "cancel_task",
+        "priority", "before", "after", "after_flags", "runnable_before", "required_runnable_before", "cancel_task",
         "op_xml", "interval_ms", "dedup_done", "synapse", "scratch",
     )  # fmt: skip
 
@@ -105,8 +105,8 @@ class Action:
         self.before: list[Relation] = []  #: what this waits for, in creation order
         self.after: list[Relation] = []  #: what waits for this, in creation order
         self.after_flags: dict[int, int] = {}  #: id of a later action -> flags of all relations to it
-        self.required_runnable = 0  #: how many firsts must be runnable (min_runnable)
-        self.runnable_count = 0
+        self.required_runnable_before = 0  #: how many firsts must be runnable (min_runnable)
+        self.runnable_before = 0
         self.cancel_task: str | None = None  #: task of the cancelled recurring operation
         self.op_xml: _Element | None = None
         self.interval_ms = 0

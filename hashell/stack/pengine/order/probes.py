@@ -1,0 +1,126 @@
+"""Probes go before anything that the state they find may change (scheduler actions §11.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hashell.stack.pengine.actions.create import find_actions
+from hashell.stack.pengine.assign.compatible import compatible_instance
+from hashell.stack.pengine.assign.queries import is_active
+from hashell.stack.pengine.kinds import ActionFlag as Act
+from hashell.stack.pengine.kinds import Order as Rel
+from hashell.stack.pengine.kinds import Variant
+from hashell.stack.pengine.order.relate import relate
+
+if TYPE_CHECKING:
+    from hashell.stack.pengine.relations import Action, Ordering, Relation
+    from hashell.stack.pengine.state import Resource, WorkingSet
+
+_TRUE = frozenset({"true", "on", "yes", "y", "1"})
+
+
+def order_probes(ws: WorkingSet) -> None:
+    """All orderings of probes that follow from other relations."""
+    for top in ws.resources:
+        for rsc in top.leaves():
+            if rsc.variant == Variant.PRIMITIVE:
+                _order_probes_of(ws, rsc)
+    for order in list(ws.ordering_constraints):
+        _order_before_then_of_stop(order)
+
+
+def _probes(rsc: Resource) -> list[Action]:
+    return find_actions(rsc, f"{rsc.id}_monitor_0")
+
+
+def _order_probes_of(ws: WorkingSet, rsc: Resource) -> None:
+    for probe in _probes(rsc):
+        for relation in reversed(list(probe.after)):
+            _add_start_orderings(probe, relation)
+            _add_restart_orderings(ws, probe, relation.action, set())
+
+
+def _add_start_orderings(probe: Action, relation: Relation) -> None:
+    """A probe that cannot run blocks the start of all instances of its clone, not only of its own."""
+    then = relation.action
+    if (
+        then.rsc is None
+        or probe.rsc is None
+        or then.rsc.variant not in (Variant.CLONE, Variant.BUNDLE)
+        or probe.flags & Act.RUNNABLE
+        or relation.flags & Rel.UNRUNNABLE_FIRST_BLOCKS
+        or probe.rsc.top(True) is not then.rsc
+        or then.task != "start"
+    ):
+        return
+    for further in reversed(list(then.after)):
+        start = further.action
+        if start.rsc is None or is_active(start.rsc) or start.task != "start":
+            continue
+        if start.rsc.top(True) is then.rsc:
+            relate(probe, start, Rel.ORDERED | Rel.UNRUNNABLE_FIRST_BLOCKS)
+
+
+def _add_restart_orderings(ws: WorkingSet, probe: Action, after: Action, seen: set[int]) -> None:
+    """A probe goes before the stop of whatever would be restarted because of what the probe leads to."""
+    rsc = probe.rsc
+    if rsc is None or rsc.variant != Variant.PRIMITIVE or probe.task != "monitor" or after.id in seen:
+        return
+    seen.add(after.id)
+    interleave = False
+    compatible: Resource | None = None
+    if after.rsc is not None:
+        if after.rsc.variant == Variant.PRIMITIVE and after.rsc is not rsc:
+            undo = {"start": "stop", "promote": "demote"}.get(after.task)
+            for then in find_actions(after.rsc, f"{after.rsc.id}_{undo}_0") if undo else ():
+                if not then.flags & Act.PSEUDO:
+                    relate(probe, then, Rel.ORDERED)
+        elif after.rsc.variant in (Variant.CLONE, Variant.BUNDLE):
+            interleave = after.rsc.meta.get("interleave", "").lower() in _TRUE
+            if interleave:
+                compatible = compatible_instance(ws, rsc, after.rsc)
+    for relation in reversed(list(after.after)):
+        if not relation.flags & Rel.FIRST_IMPLIES_THEN:
+            part = relation.action.rsc
+            if (
+                after.rsc is None
+                or after.rsc.variant < Variant.GROUP
+                or rsc.parent is after.rsc
+                or part is None
+                or part.variant > Variant.GROUP
+                or part.parent is not after.rsc
+                or (interleave and part is not compatible)
+            ):
+                continue
+        _add_restart_orderings(ws, probe, relation.action, seen)
+
+
+def _is_stop(action: Action | None, key: str | None) -> bool:
+    return action.task == "stop" if action is not None else (key or "").endswith("_stop_0")
+
+
+def _order_before_then_of_stop(order: Ordering) -> None:
+    """What waits for a stop waits for the probe as well: the probe may find something to stop."""
+    rsc1 = order.rsc1
+    if not order.flags or rsc1 is None or rsc1 is order.rsc2 or not _is_stop(order.action1, order.task1):
+        return
+    if rsc1.launcher is not None and rsc1.launcher is order.rsc2 and _is_stop(order.action2, order.task2):
+        return
+    probes = _probes(rsc1)
+    if not probes:
+        return
+    if order.flags in (Rel.IF_REQUIRED_ON_SAME_NODE, Rel.IF_ON_SAME_NODE_OR_TARGET):
+        flags = order.flags
+    else:
+        flags = Rel.ORDERED | order.flags & (Rel.IF_FIRST_UNMIGRATABLE | Rel.IF_ON_SAME_NODE)
+    if order.action2 is not None:
+        thens = [order.action2]
+    else:
+        thens = find_actions(order.rsc2, order.task2 or "") if order.rsc2 is not None else []
+    for probe in probes:
+        for then in thens:
+            if then.task == "stonith" and then.meta.get("stonith_action") == "on" and then.node is probe.node:
+                continue
+            if then.task == "do_shutdown" and then.node is not None and then.node is not probe.node:
+                continue
+            relate(probe, then, flags)

@@ -39,14 +39,14 @@ class Cluster(ABC):
     async def replace(self, new: etree._Element) -> None:
         """Make `new` the whole CIB whatever was there before."""
 
-    def on_change(self, callback: Callable[[], None]) -> None:
+    def on_change(self, callback: Callable[[], None]) -> None:  # noqa: B027  # a file never calls back
         """Call back after every change of the CIB. A file does not change by itself."""
 
     async def wait_lost(self) -> str:
         """Return with the reason when the connection is gone."""
         raise self._needs_live("following changes")
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  # a file has nothing to close
         """End the connection."""
 
     async def board(self) -> Board:

@@ -1,0 +1,111 @@
+"""A cluster that is only a CIB file: read, changed with the same rules as a live one, written atomically."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from lxml import etree
+
+from hashell.client.cluster import Cluster
+from hashell.client.diagnostics import Conflict, UnreadableCib, UnwritableCib
+from hashell.client.source import FileSource
+from hashell.model import patchset
+from hashell.model.diagnostics import HashellError
+from hashell.model.version import CibVersion
+from hashell.model.xmltext import compact, parse, pretty
+
+
+class CibFile(Cluster):
+    """The CIB in one file. Nothing is cached: other programs may change the file at any time."""
+
+    def __init__(self, source: FileSource) -> None:
+        super().__init__(source)
+        self.path = source.path
+
+    @classmethod
+    async def open(cls, source: FileSource) -> CibFile:
+        """Check that the file is a readable CIB. Raises HashellError with UnreadableCib."""
+        cluster = cls(source)
+        cluster.read()
+        return cluster
+
+    def read(self) -> etree._Element:
+        """The CIB as it is in the file now."""
+        try:
+            root = parse(self.path.read_bytes())
+        except OSError as error:
+            raise HashellError(UnreadableCib(path=str(self.path), reason=error.strerror or str(error))) from None
+        except (etree.XMLSyntaxError, ValueError) as error:
+            raise HashellError(UnreadableCib(path=str(self.path), reason=str(error))) from None
+        if root.tag != "cib":
+            raise HashellError(UnreadableCib(path=str(self.path), reason=f"its root is <{root.tag}>, not <cib>"))
+        return root
+
+    async def cib(self) -> etree._Element:
+        return self.read()
+
+    async def commit(self, old: etree._Element, new: etree._Element) -> None:
+        current = self.read()
+        expected, found = CibVersion.of(old), CibVersion.of(current)
+        if expected != found:
+            raise HashellError(Conflict(expected=str(expected), found=str(found)))
+        if compact(old) != compact(new):
+            self._write(_bumped(current, new))
+
+    async def replace(self, new: etree._Element) -> None:
+        self._write(_bumped(self.read(), new))
+
+    def _write(self, root: etree._Element) -> None:
+        try:
+            write_atomically(self.path, pretty(root))
+        except OSError as error:
+            raise HashellError(UnwritableCib(path=str(self.path), reason=error.strerror or str(error))) from None
+
+
+def _bumped(old: etree._Element, new: etree._Element) -> etree._Element:
+    """`new` with the counters a live CIB would have after this change (daemons specification, section 2.4)."""
+    result = copy.deepcopy(new)
+    before = CibVersion.of(old)
+    changes = patchset.changes(old, result)
+    result.set("admin_epoch", str(max(before.admin_epoch, CibVersion.of(result).admin_epoch)))
+    if patchset.touches_configuration(changes):
+        result.set("epoch", str(before.epoch + 1))
+        result.set("num_updates", "0")
+        result.set("cib-last-written", time.ctime())
+    else:
+        result.set("epoch", str(before.epoch))
+        result.set("num_updates", str(before.num_updates + 1))
+    return result
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader, or a crash, sees the old or the new text and nothing between.
+
+    The file's mode and owner are kept; a link is followed. Raises OSError.
+    """
+    target = path.resolve()
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                state = target.stat()
+                os.fchmod(file.fileno(), state.st_mode & 0o7777)
+                os.fchown(file.fileno(), state.st_uid, state.st_gid)
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

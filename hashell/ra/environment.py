@@ -28,6 +28,8 @@ def daemon_environment(settings: NodeSettings, inherited: Mapping[str, str], pyt
     })
     if settings.name:
         env["HASHELL_NODE"] = settings.name
+    if settings.embedded:
+        env["HASHELL_EMBEDDED"] = "1"
     env.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     return env
 

@@ -1,0 +1,160 @@
+"""The state that the controller's parts share: who we are, what was decided, and the effects asked for so far.
+
+Every input method of the core opens a `Context` turn (`now` set, `out` emptied) and returns `out`. Parts talk to each
+other through `raise_input` (inputs of the state machine) and to the world through `emit`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from lxml import etree
+
+from hashell.stack.crmd.effects import CibRequest, ReplyClient, SendPeer
+from hashell.stack.crmd.fsa import State
+from hashell.stack.crmd.options import Options
+from hashell.stack.crmd.peers import PeerTable
+from hashell.stack.effects import Effect, LogLine
+from hashell.stack.election.core import FEATURE_SET
+
+# Bits of cib_callopt (daemons specification, section 2.2).
+XPATH, MULTIPLE, CAN_CREATE, DISCARD_REPLY, NO_CHILDREN, DRYRUN, TRANSACTION = 2, 4, 8, 16, 32, 512, 1024
+
+CibCallback = Callable[[int, etree._Element | None], None]
+
+
+class Context:
+    """Shared state of one controller. `now` is epoch seconds of the running turn."""
+
+    def __init__(self, node_id: int, name: str, feature_set: str = FEATURE_SET) -> None:
+        self.node_id = node_id
+        self.name = name
+        self.feature_set = feature_set
+        self.now = 0.0
+        self.out: list[Effect] = []
+        self.inputs: deque[tuple[str, Any]] = deque()
+        self.state = State.STA
+        self.dc: str | None = None
+        self.is_dc = False
+        self.shutting_down = False
+        self.have_quorum = False
+        self.had_quorum = False
+        self.ring_id = ""
+        self.peers = PeerTable()
+        self.options = Options()
+        self.pending_cib: dict[int, CibCallback | None] = {}
+        self._call_id = 0
+        self._reference = 0
+        self._token = 0
+
+    def emit(self, effect: Effect) -> None:
+        self.out.append(effect)
+
+    def log(self, level: str, text: str) -> None:
+        self.out.append(LogLine(level, text))
+
+    def raise_input(self, event: str, data: Any = None) -> None:
+        """Queue an input of the state machine (its name without `I_`)."""
+        self.inputs.append((event, data))
+
+    def next_token(self) -> int:
+        self._token += 1
+        return self._token
+
+    def reference(self, task: str, sys_from: str) -> str:
+        """A new message reference: task, sender, epoch seconds, counter from 0."""
+        self._reference += 1
+        return f"{task}-{sys_from}-{int(self.now)}-{self._reference - 1}"
+
+    def cib(
+        self,
+        op: str,
+        section: str | None = None,
+        element: etree._Element | None = None,
+        options: int = 0,
+        done: CibCallback | None = None,
+        host: str | None = None,
+    ) -> None:
+        """Ask the CIB manager; `done(rc, output)` is called in a later turn (never with DISCARD_REPLY)."""
+        self._call_id += 1
+        if not options & DISCARD_REPLY:
+            self.pending_cib[self._call_id] = done
+        self.emit(CibRequest(self._call_id, op, section, element, options, host))
+
+    def request(
+        self,
+        task: str,
+        sys_from: str,
+        sys_to: str,
+        *,
+        to: str | None = None,
+        payload: etree._Element | None = None,
+        origin: str = "",
+        extra: dict[str, str] | None = None,
+    ) -> etree._Element:
+        """A request envelope (daemons specification, section 1.4)."""
+        message = etree.Element("message", origin=origin or "create_request")
+        message.set("t", "crmd")
+        message.set("subt", "request")
+        message.set("version", self.feature_set)
+        message.set("reference", self.reference(task, sys_from))
+        message.set("crm_sys_from", sys_from)
+        if to:
+            message.set("crm_host_to", to)
+        message.set("crm_sys_to", sys_to)
+        message.set("crm_task", task)
+        for key, value in (extra or {}).items():
+            message.set(key, value)
+        if payload is not None:
+            etree.SubElement(message, "crm_xml").append(payload)
+        return message
+
+    def send(self, message: etree._Element, *, to: str | None = None, to_daemon: str = "crmd") -> None:
+        self.emit(SendPeer(message, to, to_daemon))
+
+    def reply(self, request: etree._Element, payload: etree._Element | None, origin: str) -> None:
+        """Answer a request, to a peer or to the local client it came from."""
+        message = etree.Element("message", origin=origin)
+        message.set("t", request.get("t") or "crmd")
+        message.set("subt", "response")
+        message.set("version", self.feature_set)
+        reference = request.get("reference") or self.reference(request.get("crm_task", ""), "crmd")
+        message.set("reference", reference)
+        message.set("crm_sys_from", request.get("crm_sys_to") or "crmd")
+        host = request.get("src")
+        if host:
+            message.set("crm_host_to", host)
+        message.set("crm_sys_to", request.get("crm_sys_from") or "crmd")
+        message.set("crm_task", request.get("crm_task", ""))
+        if payload is not None:
+            etree.SubElement(message, "crm_xml").append(payload)
+        self.deliver(message, host)
+
+    def deliver(self, message: etree._Element, host: str | None) -> None:
+        """Hand an answer to a local client, or send it to the node whose client it is for."""
+        if host and host.lower() != self.name.lower():
+            self.send(message, to=host)
+            return
+        message.set("src", self.name)
+        self.emit(ReplyClient(message.get("crm_sys_to", ""), message))
+
+
+def payload_of(message: etree._Element) -> etree._Element | None:
+    """The first element inside `<crm_xml>`, or None."""
+    wrapper = message.find("crm_xml")
+    return wrapper[0] if wrapper is not None and len(wrapper) else None
+
+
+def compatible(dc: str | None, joiner: str | None) -> bool:
+    """True when a node of feature set `joiner` may join a DC of feature set `dc` (section 1.4)."""
+    ours, theirs = _pair(dc), _pair(joiner)
+    return ours is not None and theirs is not None and ours[0] == theirs[0] and theirs[1] >= ours[1]
+
+
+def _pair(version: str | None) -> tuple[int, int] | None:
+    parts = (version or "").split(".")
+    if len(parts) < 2 or not parts[0].isdigit() or not parts[1].isdigit():
+        return None
+    return int(parts[0]), int(parts[1])

@@ -1,0 +1,201 @@
+"""What the configure language says about its input: syntax errors and warnings with place, caret and remedy (H2xx)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hashell.model.diagnostics import Diagnostic, Severity
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceDiagnostic(Diagnostic):
+    """A message about one place of the input; `source` is the physical line the place is in, or ''."""
+
+    source: str = ""
+    width: int = 1
+
+    def __str__(self) -> str:
+        head = super().__str__()
+        if not self.source or self.place is None or not self.place.column:
+            return head
+        shown = self.source.expandtabs(1)
+        caret = " " * (self.place.column - 1) + "^" * max(1, min(self.width, len(shown) - self.place.column + 1))
+        return f"{head}\n    {shown}\n    {caret}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntaxFault(SourceDiagnostic):
+    """A word that the grammar does not allow where it stands."""
+
+    code: ClassVar[str] = "H201"
+    statement: str = ""
+    expected: str = ""
+    found: str = ""
+    hint: str = ""
+
+    def text(self) -> str:
+        after = f", found '{self.found}'" if self.found else ", found the end of the line"
+        return f"{self.statement}: expected {self.expected}{after}"
+
+    def remedy(self) -> str:
+        return self.hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementFault(SourceDiagnostic):
+    """A statement whose words are in order but whose meaning is not allowed."""
+
+    code: ClassVar[str] = "H202"
+    statement: str = ""
+    message: str = ""
+    hint: str = ""
+
+    def text(self) -> str:
+        return f"{self.statement}: {self.message}" if self.statement else self.message
+
+    def remedy(self) -> str:
+        return self.hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownStatement(SourceDiagnostic):
+    """A line that begins with no statement of the language."""
+
+    code: ClassVar[str] = "H203"
+    word: str = ""
+    near: str = ""
+
+    def text(self) -> str:
+        return f"'{self.word}' is not a statement of the configure language"
+
+    def remedy(self) -> str:
+        return f"did you mean '{self.near}'?" if self.near else "`help configure` lists the statements"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenQuote(SourceDiagnostic):
+    """A quotation mark that is never closed."""
+
+    code: ClassVar[str] = "H204"
+    quote: str = '"'
+
+    def text(self) -> str:
+        return f"no closing quotation mark for {self.quote}"
+
+    def remedy(self) -> str:
+        return f"add the closing {self.quote}, or write \\{self.quote} for the character itself"
+
+
+@dataclass(frozen=True, kw_only=True)
+class XmlFault(SourceDiagnostic):
+    """An `xml` statement whose text is not usable XML."""
+
+    code: ClassVar[str] = "H205"
+    message: str = ""
+
+    def text(self) -> str:
+        return f"xml: {self.message}"
+
+    def remedy(self) -> str:
+        return "at the prompt put the XML between single quotes: xml '<… id=\"…\"/>'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectFault(SourceDiagnostic):
+    """An operation on configuration objects that cannot be done."""
+
+    code: ClassVar[str] = "H210"
+    message: str = ""
+    hint: str = ""
+
+    def text(self) -> str:
+        return self.message
+
+    def remedy(self) -> str:
+        return self.hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoSuchObject(SourceDiagnostic):
+    """An id that no object of the configuration has."""
+
+    code: ClassVar[str] = "H211"
+    name: str = ""
+    near: str = ""
+
+    def text(self) -> str:
+        return f"object {self.name} does not exist"
+
+    def remedy(self) -> str:
+        return f"did you mean '{self.near}'?" if self.near else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateObject(SourceDiagnostic):
+    """Two definitions of one id."""
+
+    code: ClassVar[str] = "H212"
+    kind: str = ""
+    name: str = ""
+    existing: bool = False
+
+    def text(self) -> str:
+        if self.existing:
+            return f"cannot create {self.kind} '{self.name}': an object with this id exists"
+        return f"{self.name} is defined more than once"
+
+    def remedy(self) -> str:
+        return "use another id, or `edit`, `load update` or `delete` the existing one"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenReference(SourceDiagnostic):
+    """`$id-ref=X` or `@X` where nothing has that id."""
+
+    code: ClassVar[str] = "H213"
+    owner: str = ""
+    name: str = ""
+
+    def text(self) -> str:
+        return f"{self.owner}: reference not found: {self.name}"
+
+    def remedy(self) -> str:
+        return f"give the set that is meant `$id={self.name}`, or name the object that holds it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckError(Diagnostic):
+    """A finding of the semantic check that keeps a commit from being made."""
+
+    code: ClassVar[str] = "H220"
+    owner: str = ""
+    message: str = ""
+    hint: str = ""
+    fatal: bool = False
+
+    def text(self) -> str:
+        return f"{self.owner}: {self.message}" if self.owner else self.message
+
+    def remedy(self) -> str:
+        return self.hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckWarning(CheckError):
+    """A finding of the semantic check that does not keep a commit from being made."""
+
+    code: ClassVar[str] = "H221"
+    severity: ClassVar[Severity] = Severity.WARNING
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeNote(Diagnostic):
+    """Something that was changed along with what was asked for."""
+
+    code: ClassVar[str] = "H230"
+    severity: ClassVar[Severity] = Severity.NOTE
+    message: str = ""
+
+    def text(self) -> str:
+        return self.message

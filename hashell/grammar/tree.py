@@ -1,0 +1,106 @@
+"""The objects of the language: a light element tree without generated ids, and the statement that made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from hashell.grammar.lines import Word
+from hashell.model.diagnostics import Place
+
+#: Stands in a container for a child that is defined by a statement of its own.
+CHILD_REF = "child-ref"
+
+
+@dataclass(eq=True)
+class Elem:
+    """An element to be: attributes in the order they were set, children in the order typed."""
+
+    tag: str
+    attrs: dict[str, str] = field(default_factory=dict)
+    children: list[Elem] = field(default_factory=list)
+
+    def to_xml(self) -> etree._Element:
+        element = etree.Element(self.tag)
+        for name, value in self.attrs.items():
+            element.set(name, xml_safe(value))
+        for child in self.children:
+            element.append(child.to_xml())
+        return element
+
+
+def xml_safe(value: str) -> str:
+    """The value without characters that XML cannot carry (control characters other than tab and newlines)."""
+    return "".join(c for c in value if c in "\t\n\r" or (c >= " " and c not in "\ufffe\uffff"))
+
+
+@dataclass
+class Statement:
+    """One parsed statement.
+
+    keyword: the canonical statement word (`primitive`, `location`, …); id: object id, node uname or '' for the
+    sets whose id is chosen on application; element: the XML without generated ids, containers naming their
+    children by CHILD_REF elements; comments: the `#` lines before it.
+    """
+
+    keyword: str
+    id: str
+    element: etree._Element
+    comments: list[str] = field(default_factory=list)
+    place: Place | None = None
+    words: list[Word] = field(default_factory=list)
+    source: str = ""
+
+    @property
+    def is_node(self) -> bool:
+        return self.keyword == "node"
+
+
+#: Statement keyword -> (element tag, section below `configuration`), language specification section 3.1.
+SECTIONS: dict[str, tuple[str, str]] = {
+    "node": ("node", "nodes"),
+    "rsc_template": ("template", "resources"),
+    "primitive": ("primitive", "resources"),
+    "bundle": ("bundle", "resources"),
+    "group": ("group", "resources"),
+    "ms": ("master", "resources"),
+    "clone": ("clone", "resources"),
+    "tag": ("tag", "tags"),
+    "location": ("rsc_location", "constraints"),
+    "colocation": ("rsc_colocation", "constraints"),
+    "order": ("rsc_order", "constraints"),
+    "rsc_ticket": ("rsc_ticket", "constraints"),
+    "fencing_topology": ("fencing-topology", "configuration"),
+    "property": ("cluster_property_set", "crm_config"),
+    "rsc_defaults": ("meta_attributes", "rsc_defaults"),
+    "op_defaults": ("meta_attributes", "op_defaults"),
+    "role": ("acl_role", "acls"),
+    "user": ("acl_user", "acls"),
+    "acl_target": ("acl_target", "acls"),
+    "acl_group": ("acl_group", "acls"),
+    "alert": ("alert", "alerts"),
+}
+
+#: Every spelling of a statement word -> the canonical one (text mode).
+KEYWORDS: dict[str, str] = {
+    **{name: name for name in SECTIONS},
+    "master": "ms",
+    "collocation": "colocation",
+    "fencing-topology": "fencing_topology",
+
+}
+
+PROPERTY_LIKE = ("property", "rsc_defaults", "op_defaults")
+CONTAINERS = ("group", "clone", "master", "bundle")
+DEFAULT_SET_IDS = {"property": "cib-bootstrap-options", "rsc_defaults": "rsc-options", "op_defaults": "op-options"}
+
+
+def keyword_of(element: etree._Element) -> str:
+    """The statement word an element is shown as, or '' if the language has none."""
+    parent = element.getparent()
+    section = parent.tag if parent is not None else ""
+    for keyword, (tag, where) in SECTIONS.items():
+        if element.tag == tag and (tag != "meta_attributes" or where == section):
+            return keyword
+    return ""

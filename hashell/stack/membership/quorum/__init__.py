@@ -1,0 +1,1 @@
+"""The quorum view of the membership."""

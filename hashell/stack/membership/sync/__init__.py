@@ -1,0 +1,1 @@
+"""The synchronisation of services after a membership change."""

@@ -1,0 +1,1 @@
+"""The totem single ring protocol and message packing."""

@@ -1,0 +1,314 @@
+"""Whether a CIB is well built: known schema, known sections, required and unique ids.
+
+There is no RELAX NG grammar here; these are the checks without which the stack could not work on the document
+or two nodes would read it differently. Messages H301 to H309.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lxml import etree
+
+from hashell.model.diagnostics import Diagnostic, Place, Severity
+from hashell.model.document import CONFIGURATION_SECTIONS, HIGHEST_SCHEMA
+from hashell.model.exitcodes import ExitCode
+from hashell.model.ids import is_id
+
+_MINORS = (("1", (0, 2, 3)), ("2", range(11)), ("3", range(11)), ("4", (0,)))
+
+
+def schema_names() -> list[str]:
+    """All schemas that exist, oldest first: `pacemaker-1.0` … `pacemaker-4.0`."""
+    return [f"pacemaker-{major}.{minor}" for major, minors in _MINORS for minor in minors]
+
+
+def schema_rank(name: str | None) -> int:
+    """Position of a schema in their order, -1 for an unknown one."""
+    names = schema_names()
+    return names.index(name) if name in names else -1
+
+
+def upgrade_target(current: str | None, limit: str | None) -> str | None:
+    """The schema `cib_upgrade` goes to from `current`, at most `limit`, or None when it is there already.
+
+    Raises ValueError for a schema nobody knows, and for one before 3.0: those need a rewrite of the document.
+    """
+    rank = schema_rank(current)
+    top = schema_rank(limit or HIGHEST_SCHEMA)
+    if rank < 0 or top < 0:
+        raise ValueError(f"unknown schema {current if rank < 0 else limit!r}")
+    if top <= rank:
+        return None
+    if rank < schema_rank("pacemaker-3.0"):
+        raise ValueError(f"documents of schema {current} must be upgraded with an older release first")
+    return schema_names()[top]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CibProblem(Diagnostic):
+    """Base of what can be wrong with the structure of a CIB; `path` addresses the element."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.CONFIG
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotACib(CibProblem):
+    code: ClassVar[str] = "H301"
+    tag: str = ""
+
+    def text(self) -> str:
+        return f"the document is a <{self.tag}>, not a <cib>"
+
+    def remedy(self) -> str:
+        return "give the whole output of a CIB query"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownSchema(CibProblem):
+    code: ClassVar[str] = "H302"
+    schema: str = ""
+
+    def text(self) -> str:
+        return f"validate-with names no known schema: {self.schema!r}"
+
+    def remedy(self) -> str:
+        return f"use one of pacemaker-1.0 to {HIGHEST_SCHEMA}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingSection(CibProblem):
+    code: ClassVar[str] = "H303"
+    section: str = ""
+
+    def text(self) -> str:
+        return f"{self.path} has no <{self.section}>"
+
+    def remedy(self) -> str:
+        return f"add an empty <{self.section}/>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownElement(CibProblem):
+    code: ClassVar[str] = "H304"
+    tag: str = ""
+
+    def text(self) -> str:
+        return f"<{self.tag}> is not known in {self.path}"
+
+    def remedy(self) -> str:
+        return "remove it or put it where it belongs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingAttribute(CibProblem):
+    code: ClassVar[str] = "H305"
+    attribute: str = ""
+
+    def text(self) -> str:
+        return f"{self.path} lacks the attribute {self.attribute!r}"
+
+    def remedy(self) -> str:
+        return f"give it {self.attribute}=\"…\""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateId(CibProblem):
+    code: ClassVar[str] = "H306"
+    ident: str = ""
+
+    def text(self) -> str:
+        return f"the id {self.ident!r} of {self.path} is used twice"
+
+    def remedy(self) -> str:
+        return "give one of the two elements another id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoValidation(CibProblem):
+    code: ClassVar[str] = "H307"
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    def text(self) -> str:
+        return "validation is switched off for this CIB (validate-with is \"none\")"
+
+    def remedy(self) -> str:
+        return f"set validate-with to {HIGHEST_SCHEMA}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownReference(CibProblem):
+    code: ClassVar[str] = "H308"
+    attribute: str = ""
+    ident: str = ""
+
+    def text(self) -> str:
+        return f"{self.attribute} of {self.path} names {self.ident!r}, which does not exist"
+
+    def remedy(self) -> str:
+        return "create what it names, or remove the reference first"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadId(CibProblem):
+    code: ClassVar[str] = "H309"
+    ident: str = ""
+
+    def text(self) -> str:
+        return f"{self.path} has an id that cannot be one: {self.ident!r}"
+
+    def remedy(self) -> str:
+        return "ids start with a letter or _ and go on with letters, digits, '.', '-' and '_'"
+
+
+#: What may stand in a section, and the attributes each element must have (`|` parts alternatives).
+_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("crm_config", ("cluster_property_set",)),
+    ("nodes", ("node",)),
+    ("resources", ("primitive", "group", "clone", "master", "bundle", "template")),
+    (
+        "constraints",
+        ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket"),
+    ),
+    ("op_defaults", ("meta_attributes",)),
+    ("rsc_defaults", ("meta_attributes",)),
+    ("acls", ("acl_target", "acl_user", "acl_role", "acl_group")),
+    ("fencing-topology", ("fencing-level",)),
+    ("tags", ("tag",)),
+    ("alerts", ("alert",)),
+)
+
+_REQUIRED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("cluster_property_set", ("id|id-ref",)),
+    ("instance_attributes", ("id|id-ref",)),
+    ("meta_attributes", ("id|id-ref",)),
+    ("utilization", ("id|id-ref",)),
+    ("nvpair", ("id|id-ref",)),
+    ("node", ("id", "uname")),
+    ("primitive", ("id",)),
+    ("template", ("id", "type")),
+    ("group", ("id",)),
+    ("clone", ("id",)),
+    ("bundle", ("id",)),
+    ("op", ("id|id-ref",)),
+    ("rsc_location", ("id",)),
+    ("rsc_colocation", ("id",)),
+    ("rsc_order", ("id",)),
+    ("rsc_ticket", ("id", "ticket")),
+    ("resource_set", ("id|id-ref",)),
+    ("resource_ref", ("id",)),
+    ("rule", ("id|id-ref",)),
+    ("acl_target", ("id",)),
+    ("acl_role", ("id",)),
+    ("acl_group", ("id",)),
+    ("acl_permission", ("id", "kind")),
+    ("fencing-level", ("id", "index", "devices")),
+    ("tag", ("id",)),
+    ("obj_ref", ("id",)),
+    ("alert", ("id", "path")),
+    ("recipient", ("id", "value")),
+)
+
+#: Elements whose id refers to another element or is free text.
+_FREE_IDS = ("resource_ref", "obj_ref", "role", "node", "acl_target", "acl_group", "acl_user")
+
+#: Attributes that must name an id of the configuration.
+_REFERENCES = ("id-ref", "template", "rsc", "with-rsc", "first", "then")
+
+
+def problems(cib: etree._Element) -> list[CibProblem]:
+    """Everything wrong with the structure of a CIB, in document order; warnings included."""
+    return list(_problems(cib))
+
+
+def is_valid(cib: etree._Element) -> bool:
+    """True when there is no error; a CIB with validate-with="none" needs only its root."""
+    return next((p for p in _problems(cib) if p.severity is Severity.ERROR), None) is None
+
+
+def _problems(cib: etree._Element) -> Iterator[CibProblem]:
+    if cib.tag != "cib":
+        yield NotACib(tag=str(cib.tag), place=_place(cib))
+        return
+    schema = cib.get("validate-with")
+    if schema == "none":
+        yield NoValidation(path="/cib", place=_place(cib))
+        return
+    if schema_rank(schema) < 0:
+        yield UnknownSchema(path="/cib", schema=schema or "", place=_place(cib))
+    configuration = cib.find("configuration")
+    if configuration is None:
+        yield MissingSection(path="/cib", section="configuration", place=_place(cib))
+        return
+    for child in cib.iterchildren(etree.Element):
+        if child.tag not in ("configuration", "status"):
+            yield UnknownElement(path="/cib", tag=child.tag, place=_place(child))
+    yield from _sections(configuration)
+    yield from _attributes(configuration)
+    yield from _unique(configuration)
+
+
+def _sections(configuration: etree._Element) -> Iterator[CibProblem]:
+    for name in CONFIGURATION_SECTIONS[:4]:
+        if configuration.find(name) is None:
+            yield MissingSection(path="/cib/configuration", section=name, place=_place(configuration))
+    known = dict(_SECTIONS)
+    for section in configuration.iterchildren(etree.Element):
+        if section.tag not in known:
+            yield UnknownElement(path="/cib/configuration", tag=section.tag, place=_place(section))
+            continue
+        for child in section.iterchildren(etree.Element):
+            if child.tag not in known[section.tag]:
+                yield UnknownElement(
+                    path=f"/cib/configuration/{section.tag}", tag=child.tag, place=_place(child)
+                )
+
+
+def _attributes(configuration: etree._Element) -> Iterator[CibProblem]:
+    required = dict(_REQUIRED)
+    for element in configuration.iter(etree.Element):
+        for entry in required.get(element.tag, ()):
+            if not any(element.get(name) for name in entry.split("|")):
+                yield MissingAttribute(path=_describe(element), attribute=entry.split("|")[0], place=_place(element))
+
+
+def _unique(configuration: etree._Element) -> Iterator[CibProblem]:
+    seen: set[str] = set()
+    for element in configuration.iter(etree.Element):
+        ident = element.get("id")
+        if ident is None or element.tag in _FREE_IDS:
+            continue
+        if ident in seen:
+            yield DuplicateId(path=_describe(element), ident=ident, place=_place(element))
+        elif not is_id(ident):
+            yield BadId(path=_describe(element), ident=ident, place=_place(element))
+        seen.add(ident)
+    for element in configuration.iter(etree.Element):
+        names = ("id",) if element.tag in ("resource_ref", "role") else _REFERENCES
+        for name in names:
+            value = element.get(name)
+            if value is not None and value not in seen and not _free_text(element, name):
+                yield UnknownReference(path=_describe(element), attribute=name, ident=value, place=_place(element))
+
+
+def _free_text(element: etree._Element, name: str) -> bool:
+    """True where an attribute of that name is no reference: outside constraints, or `id-ref` and `template`."""
+    return name not in ("id", "id-ref", "template") and not element.tag.startswith("rsc_")
+
+
+def _describe(element: etree._Element) -> str:
+    ident = element.get("id")
+    where = f"<{element.tag}>" if ident is None else f"<{element.tag} id=\"{ident}\">"
+    parent = element.getparent()
+    if ident is not None or parent is None:
+        return where
+    above = parent.get("id")
+    return f"{where} in <{parent.tag}>" if above is None else f"{where} in <{parent.tag} id=\"{above}\">"
+
+
+def _place(element: etree._Element) -> Place | None:
+    line = element.sourceline
+    return Place(line=line) if isinstance(line, int) and line else None

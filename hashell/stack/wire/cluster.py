@@ -1,0 +1,268 @@
+"""A daemon's link to its peers: CPG group, peer cache and quorum (daemons.md section 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import itertools
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lxml import etree
+
+from hashell.model.diagnostics import Diagnostic, HashellError
+from hashell.model.exitcodes import ExitCode
+from hashell.model.xmltext import compact, parse
+from hashell.stack.settings import NodeSettings
+from hashell.stack.wire import cpgframe
+from hashell.stack.wire.corosync import cpg, quorum
+from hashell.stack.wire.corosync.clients import CmapClient, CorosyncError, CpgClient, QuorumClient
+from hashell.stack.wire.corosync.layout import CodecError
+from hashell.stack.wire.ipcclient import IpcError
+from hashell.stack.wire.peers import Peer, PeerCache
+
+_RETRY_SECONDS = 0.5
+_CALM_RETRIES = 10
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateNodeName(Diagnostic):
+    code: ClassVar[str] = "H502"
+    exit_code: ClassVar[ExitCode] = ExitCode.FATAL
+
+    name: str = ""
+    first: int = 0
+    second: int = 0
+
+    def text(self) -> str:
+        return f"nodes {self.first} and {self.second} have the same name {self.name}"
+
+    def remedy(self) -> str:
+        return "give every node of the nodelist in corosync.conf a name of its own"
+
+
+class ClusterLink:
+    """Membership of one CPG group, `group` being the daemon's message type such as `cib`.
+
+    `on_message(sender, element)` gets every message meant for us (our own broadcasts too) with `src` set to the
+    sender's name; `on_peers(members, joined, left)` each change of the group, our own joining first;
+    `on_quorum(quorate, ring_id, member ids)` the ring; `on_lost()` is called once when the membership daemon goes
+    away or the group has us no more. The controller switches `auto_reap` off (section 1.5).
+    """
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        group: str,
+        *,
+        on_message: Callable[[Peer, etree._Element], None],
+        on_peers: Callable[[list[Peer], list[Peer], list[Peer]], None],
+        on_quorum: Callable[[bool, int, list[int]], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
+        auto_reap: bool = True,
+    ) -> None:
+        self.group = group
+        self.nodeid = 0
+        self.name = ""
+        self.cluster_name = ""
+        self.quorate = False
+        self.ring_id = 0
+        self.names: dict[int, str] = {}  #: of the node list, by node id
+        self._settings = settings
+        self._auto_reap = auto_reap
+        self._cache: PeerCache | None = None
+        self._on_message, self._on_peers = on_message, on_peers
+        self._on_quorum, self._on_lost = on_quorum, on_lost
+        self._idents = itertools.count(1)
+        self._cpg: CpgClient | None = None
+        self._quorum: QuorumClient | None = None
+        self._up = False
+        self._joined = False
+
+    @property
+    def peers(self) -> PeerCache:
+        """Known peers; available once `connect` has returned."""
+        assert self._cache is not None, "not connected"
+        return self._cache
+
+    @property
+    def connected(self) -> bool:
+        return self._up
+
+    # -- connecting ---------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Learn who we are, follow the quorum if asked, and join; tries again until membership answers.
+
+        Raises HashellError when the node list cannot be used.
+        """
+        for attempt in itertools.count():
+            try:
+                await self._connect_once()
+                return
+            except (IpcError, CorosyncError, CodecError, TimeoutError) as error:
+                await self._disconnect()
+                if attempt == 0:
+                    log.info("waiting for the membership daemon: %s", error)
+                elif attempt % _CALM_RETRIES == 0:
+                    log.warning("still waiting for the membership daemon: %s", error)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _connect_once(self) -> None:
+        cmap = CmapClient(self._settings)
+        await cmap.connect()
+        try:
+            self.names = await read_node_names(cmap)
+            self.cluster_name = str(await cmap.get("totem.cluster_name") or "")
+        finally:
+            await cmap.close()
+        link = CpgClient(
+            self._settings, on_deliver=self._deliver, on_confchg=self._confchg, on_lost=self._lost
+        )
+        self._cpg = link
+        await link.connect()
+        self.nodeid = await link.local_nodeid()
+        self.name = self.names.get(self.nodeid) or self._settings.name or os.uname().nodename
+        self.names.setdefault(self.nodeid, self.name)
+        self._cache = PeerCache(self.nodeid, self.name, auto_reap=self._auto_reap)
+        for nodeid, name in self.names.items():
+            self._cache.learn_name(nodeid, name)
+        self._up = True
+        if self._on_quorum:
+            self._quorum = QuorumClient(
+                self._settings, on_notification=self._quorum_changed, on_lost=self._lost
+            )
+            await self._quorum.connect()
+            if await self._quorum.type() != quorum.TYPE_SET:
+                log.warning("corosync.conf has no quorum provider: the cluster is always quorate")
+            await self._quorum.track()
+        await link.join(cpg.group_name(self.group))
+
+    async def close(self) -> None:
+        """Leave the group and disconnect; `on_lost` is not called."""
+        if self._up and self._cpg and self._cpg.connected:
+            self._up = False
+            with contextlib.suppress(IpcError, CorosyncError, CodecError, TimeoutError):
+                await self._cpg.leave()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        self._up = self._joined = False
+        for client in (self._cpg, self._quorum):
+            if client:
+                await client.close()
+        self._cpg = self._quorum = None
+
+    def _lost(self) -> None:
+        if not self._up:
+            return
+        self._up = False
+        if self._joined:
+            self._joined = False
+            if self._on_lost:
+                self._on_lost()
+
+    # -- sending ------------------------------------------------------------------------------------------
+
+    def send(self, element: etree._Element, *, to: str | None = None, to_daemon: str | None = None) -> None:
+        """Send to all members of the group, or to the one named `to`; ordered, also to ourselves.
+
+        Does nothing once the link is lost: the daemon has been told by then.
+        """
+        if not self._up or self._cpg is None:
+            log.debug("not sent, the link is down: %s", element.tag)
+            return
+        target = self.peers.by_name(to) if to else None
+        message = cpgframe.ClusterMessage(
+            text=compact(element).encode(),
+            sender_nodeid=0,
+            sender_name=self.name,
+            sender_pid=os.getpid(),
+            sender_type=cpgframe.daemon_type(self.group),
+            ident=next(self._idents),
+            to_nodeid=target.nodeid if target else 0,
+            to_name=to or "",
+            to_type=cpgframe.daemon_type(to_daemon or self.group),
+        )
+        with contextlib.suppress(IpcError):
+            self._cpg.mcast(cpgframe.encode(message))
+
+    # -- receiving ----------------------------------------------------------------------------------------
+
+    def _deliver(self, _group: bytes, nodeid: int, _pid: int, data: bytes) -> None:
+        if not self._up:
+            return
+        try:
+            message = cpgframe.decode(data, nodeid, self.nodeid, self.name)
+            element = parse(message.text)
+        except cpgframe.Dropped as reason:
+            if not reason.silent:
+                log.warning("dropped a message of node %d: %s", nodeid, reason)
+            return
+        except etree.XMLSyntaxError as error:
+            log.warning("dropped a message of node %d that is no XML: %s", nodeid, error)
+            return
+        self.peers.learn_name(nodeid, message.sender_name)
+        sender = self.peers.get(nodeid)
+        element.set("src", sender.name)
+        try:
+            self._on_message(sender, element)
+        except Exception:
+            log.exception("a message of %s could not be handled: %s", sender.name, element.tag)
+
+    def _confchg(self, event: cpg.Confchg) -> None:
+        if not self._up:
+            return
+        change = self.peers.confchg(
+            [(member.nodeid, member.pid) for member in event.members],
+            [(member.nodeid, member.pid) for member in event.left],
+            asyncio.get_running_loop().time(),
+        )
+        self._joined = self._joined or not change.evicted
+        self._on_peers(change.members, change.joined, change.left)
+        if change.evicted and self._joined:
+            log.error("node %s is not in the group %s any more", self.name, self.group)
+            self._lost()
+
+    def _quorum_changed(self, event: quorum.Notification) -> None:
+        if not self._up:
+            return
+        self.quorate, self.ring_id = bool(event.quorate), event.ring_seq
+        self.peers.quorum_view(event.ring_seq, list(event.nodes), asyncio.get_running_loop().time())
+        if self._on_quorum:
+            self._on_quorum(self.quorate, event.ring_seq, list(event.nodes))
+
+
+async def read_node_names(cmap: CmapClient) -> dict[int, str]:
+    """Node names by node id from the node list of cmap, section 1.5. Raises HashellError on a name given twice."""
+    names: dict[int, str] = {}
+    for position in itertools.count():
+        key = f"nodelist.node.{position}."
+        nodeid = await cmap.get(key + "nodeid")
+        if not isinstance(nodeid, int):
+            break
+        name = str(await cmap.get(key + "name") or "")
+        if not name:
+            address = str(await cmap.get(key + "ring0_addr") or "")
+            name = "" if _is_address(address) else address
+        for other, taken in names.items():
+            if name and taken.casefold() == name.casefold():
+                raise HashellError(DuplicateNodeName(name=name, first=other, second=nodeid))
+        names[nodeid] = name
+    return {nodeid: name for nodeid, name in names.items() if name}
+
+
+def _is_address(text: str) -> bool:
+    if ":" in text:
+        return True
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True

@@ -8,30 +8,21 @@ from collections.abc import Iterable
 from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
+from hashell.model.scores import add_scores, score_text
 from hashell.stack.pengine.kinds import INF
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, NodeCopy, WorkingSet
 
+__all__ = [
+    "add_scores", "amount", "any_usable", "compare_capacity", "copy_table", "name_key", "node_ok", "score_text", "single",
+    "sort_entries", "sorted_by_name", "usable",
+]  # fmt: skip
+
 _DIGITS = re.compile(r"(\d+)")
 _FLOAT = struct.Struct("f")
 _INTEGER = re.compile(r"\s*[+-]?\d+")
 _INT_MAX = 2147483647
-
-
-def add_scores(a: int, b: int) -> int:
-    """The sum of two scores; -INFINITY wins over everything, then INFINITY."""
-    if a <= -INF or b <= -INF:
-        return -INF
-    if a >= INF or b >= INF:
-        return INF
-    return max(-INF, min(INF, a + b))
-
-
-def score_text(score: int) -> str:
-    if score >= INF:
-        return "INFINITY"
-    return "-INFINITY" if score <= -INF else str(score)
 
 
 def single(value: float) -> float:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.actions.create import find_actions
 from hashell.stack.pengine.assign.compatible import compatible_instance
-from hashell.stack.pengine.assign.queries import is_active
 from hashell.stack.pengine.kinds import ActionFlag as Act
 from hashell.stack.pengine.kinds import Order as Rel
 from hashell.stack.pengine.kinds import Variant
@@ -49,15 +48,15 @@ def _add_start_orderings(probe: Action, relation: Relation) -> None:
         or then.rsc.variant not in (Variant.CLONE, Variant.BUNDLE)
         or probe.flags & Act.RUNNABLE
         or relation.flags & Rel.UNRUNNABLE_FIRST_BLOCKS
-        or probe.rsc.top(True) is not then.rsc
+        or probe.rsc.top() is not then.rsc
         or then.task != "start"
     ):
         return
     for further in reversed(list(then.after)):
         start = further.action
-        if start.rsc is None or is_active(start.rsc) or start.task != "start":
+        if start.rsc is None or start.rsc.active_nodes or start.task != "start":
             continue
-        if start.rsc.top(True) is then.rsc:
+        if start.rsc.top() is then.rsc:
             relate(probe, start, Rel.ORDERED | Rel.UNRUNNABLE_FIRST_BLOCKS)
 
 

@@ -1,0 +1,117 @@
+"""The executor's messages as XML: reading requests and building replies and notifications (ipc specification, 3.6)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from hashell.ra.agent import AgentId
+
+PROTOCOL_VERSION = "1.2"
+DROP_RECURRING, NOTIFY_ORIG_ONLY, NOTIFY_CHANGES_ONLY = 1, 2, 4
+
+ENODEV, EINVAL, EACCES, EOPNOTSUPP, EINPROGRESS, EPROTO = 19, 22, 13, 95, 115, 71
+
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*\Z")
+
+
+def clean(text: str) -> str:
+    """`text` with every character that XML cannot carry replaced: agents print what they like."""
+    return _ILLEGAL.sub("\ufffd", text)
+
+
+def number(text: str | None, default: int = 0) -> int:
+    """A decimal attribute; `default` when it is missing or not a number."""
+    try:
+        return int(text) if text is not None else default
+    except ValueError:
+        return default
+
+
+def find(element: etree._Element, tag: str) -> etree._Element | None:
+    """The first descendant of that tag: clients wrap the data in lrmd_calldata."""
+    return next(element.iter(tag), None)
+
+
+def read_parameters(element: etree._Element | None) -> dict[str, str]:
+    """Parameters below `element`: attributes of <attributes>, and <param name= value=/> for names XML cannot hold."""
+    attributes = element.find("attributes") if element is not None else None
+    if attributes is None:
+        return {}
+    found = {str(k): str(v) for k, v in attributes.items()}
+    for param in attributes.iterfind("param"):
+        if name := param.get("name"):
+            found[name] = param.get("value") or ""
+    return found
+
+
+def write_parameters(parent: etree._Element, params: dict[str, str]) -> None:
+    attributes = etree.SubElement(parent, "attributes")
+    for name, value in params.items():
+        if _XML_NAME.match(name):
+            attributes.set(name, clean(value))
+        else:
+            etree.SubElement(attributes, "param", {"name": clean(name), "value": clean(value)})
+
+
+def reply(origin: str, rc: int, call_id: int) -> etree._Element:
+    return etree.Element("lrmd_reply", {"lrmd_origin": origin, "lrmd_rc": str(rc), "lrmd_callid": str(call_id)})
+
+
+def generic_notify(rc: int, call_id: int, op: str, resource: str) -> etree._Element:
+    found = etree.Element("lrmd_notify", {"lrmd_origin": "send_generic_notify", "lrmd_rc": str(rc)})
+    found.set("lrmd_callid", str(call_id))
+    found.set("lrmd_op", op)
+    if resource:
+        found.set("lrmd_rsc_id", resource)
+    return found
+
+
+def new_client_notify() -> etree._Element:
+    return etree.Element(
+        "lrmd_notify", {"lrmd_origin": "notify_of_new_client", "lrmd_op": "lrmd_rsc_new_client"}
+    )
+
+
+def describe_agent(element: etree._Element, agent: AgentId) -> None:
+    element.set("lrmd_class", agent.klass)
+    if agent.provider:
+        element.set("lrmd_provider", agent.provider)
+    element.set("lrmd_type", agent.type)
+
+
+def read_agent(element: etree._Element) -> AgentId | None:
+    klass, kind = element.get("lrmd_class"), element.get("lrmd_type")
+    return AgentId(klass, element.get("lrmd_provider") or "", kind) if klass and kind else None
+
+
+@dataclass(frozen=True)
+class ExecRequest:
+    """What lrmd_rsc_exec asks for. Times are milliseconds."""
+
+    resource: str
+    action: str
+    interval_ms: int
+    timeout_ms: int
+    start_delay_ms: int
+    userdata: str
+    params: dict[str, str] = field(default_factory=dict)
+
+
+def read_exec(element: etree._Element) -> ExecRequest | None:
+    """The lrmd_rsc of an exec request, or None when it names no resource or action."""
+    rsc = find(element, "lrmd_rsc")
+    if rsc is None or not rsc.get("lrmd_rsc_id") or not rsc.get("lrmd_rsc_action"):
+        return None
+    return ExecRequest(
+        resource=rsc.get("lrmd_rsc_id") or "",
+        action=rsc.get("lrmd_rsc_action") or "",
+        interval_ms=max(0, number(rsc.get("lrmd_rsc_interval"))),
+        timeout_ms=max(0, number(rsc.get("lrmd_timeout"))),
+        start_delay_ms=max(0, number(rsc.get("lrmd_rsc_start_delay"))),
+        userdata=rsc.get("lrmd_rsc_userdata_str") or "",
+        params=read_parameters(rsc),
+    )

@@ -230,12 +230,6 @@ def parse_score(text: str | None) -> int:
     return max(-INFINITY, min(INFINITY, int(match.group()))) if match else 0
 
 
-def format_score(score: int) -> str:
-    if score >= INFINITY:
-        return "INFINITY"
-    return "-INFINITY" if score <= -INFINITY else str(score)
-
-
 def add_scores(left: int, right: int) -> int:
     """Score addition: -INFINITY wins over INFINITY, and both over every number."""
     if left <= -INFINITY or right <= -INFINITY:
@@ -256,4 +250,4 @@ def expand_score(name: str, old: str | None, value: str) -> str:
         amount = parse_score(match.group(1))
     else:
         return value
-    return format_score(add_scores(parse_score(old), amount))
+    return str(add_scores(parse_score(old), amount))

@@ -31,8 +31,11 @@ Result = tuple[int, etree._Element | None]
 
 
 def narrow(data: etree._Element | None, section: str | None) -> etree._Element | None:
-    """The payload itself, or that section of it when a whole `<cib>` came along with a section name."""
-    if data is None or data.tag != "cib" or not section or section in ("all", "cib"):
+    """The payload itself, or that section of it when a whole `<cib>` came along with a section name.
+
+    None when the payload has no such section.
+    """
+    if data is None or data.tag != "cib" or section_path(section) in (None, "/cib"):
         return data
     return find_section(data, section)
 
@@ -88,7 +91,7 @@ def modify(cib: etree._Element, section: str | None, options: CallOption, data: 
         return Rc.OK, None
     if not options & CallOption.CAN_CREATE:
         return Rc.ENXIO, None
-    where.append(_fresh(payload, options))
+    where.append(copy_tree(payload))
     return Rc.OK, None
 
 
@@ -99,20 +102,11 @@ def _modify_xpath(cib: etree._Element, path: str, options: CallOption, data: etr
     if not matches:
         return Rc.ENXIO, None
     for match in matches if options & CallOption.MULTIPLE else matches[:1]:
-        if not _find_and_merge(match, data, options):
+        target = _find_like(match, data)
+        if target is None:
             return Rc.ENXIO, None
+        merge(target, data, options)
     return Rc.OK, None
-
-
-def _find_and_merge(where: etree._Element, payload: etree._Element, options: CallOption) -> bool:
-    target = _find_like(where, payload)
-    if target is not None:
-        merge(target, payload, options)
-    elif options & CallOption.CAN_CREATE:
-        where.append(_fresh(payload, options))
-    else:
-        return False
-    return True
 
 
 def _matches(cib: etree._Element, path: str) -> list[etree._Element]:
@@ -129,7 +123,10 @@ def _find_like(where: etree._Element, payload: etree._Element) -> etree._Element
 
 
 def merge(target: etree._Element, payload: etree._Element, options: CallOption) -> None:
-    """Copy the payload's attributes over and its children in, recursively, never removing anything."""
+    """Copy the payload's attributes over and its children in, recursively, never removing anything.
+
+    Score updates count only in elements that were there: in new ones the text stays as it is, like the peers'.
+    """
     scores = bool(options & CallOption.SCORE_UPDATE)
     for name, value in attributes(payload).items():
         target.set(name, expand_score(name, target.get(name), value) if scores else value)
@@ -138,7 +135,7 @@ def merge(target: etree._Element, payload: etree._Element, options: CallOption) 
             continue
         match = _child_like(target, child)
         if match is None:
-            target.append(_fresh(child, options))
+            target.append(copy_tree(child))
         else:
             merge(match, child, options)
 
@@ -152,28 +149,15 @@ def _child_like(parent: etree._Element, child: etree._Element) -> etree._Element
     return None
 
 
-def _fresh(payload: etree._Element, options: CallOption) -> etree._Element:
-    """A copy to be added; score updates in it start from nothing."""
-    copy = copy_tree(payload)
-    if options & CallOption.SCORE_UPDATE:
-        for node in copy.iter(etree.Element):
-            for name, value in attributes(node).items():
-                node.set(name, expand_score(name, None, value))
-    return copy
-
-
 def create(cib: etree._Element, section: str | None, options: CallOption, data: etree._Element | None) -> Result:
-    """Append the payload to its section; -17 with a `<failed>` listing when an element like it is there."""
-    if options & CallOption.XPATH:
-        matches = _matches(cib, section or "")
-        if data is None or not matches:
-            return (Rc.EINVAL if data is None else Rc.ENXIO), None
-        matches[0].append(copy_tree(data))
-        return Rc.OK, None
+    """Append the payload to its section; -17 with a `<failed>` listing when an element like it is there.
+
+    The peers do not look at the XPath bit here: a section that is not a section's name means the root.
+    """
     if section in (None, "", "all", "cib") or (data is not None and data.tag == "cib"):
         return modify(cib, section, options, data)
     payload = narrow(data, section)
-    where = find_section(cib, section)
+    where = find_section(cib, section) if section_path(section) else cib
     if payload is None or where is None:
         return Rc.EINVAL, None
     additions = [c for c in payload if isinstance(c.tag, str)] if payload.tag == section else [payload]
@@ -182,7 +166,7 @@ def create(cib: etree._Element, section: str | None, options: CallOption, data: 
     for addition in additions:
         ident = addition.get("id")
         siblings = [*where.iterchildren(addition.tag), *(f for f in fresh if f.tag == addition.tag)]
-        if any(sibling.get("id") == ident for sibling in siblings):
+        if any(ident is None or sibling.get("id") == ident for sibling in siblings):
             failed.append(_failed_update(addition, "cib_create", Rc.EEXIST))
         else:
             fresh.append(copy_tree(addition))
@@ -213,7 +197,7 @@ def delete(cib: etree._Element, section: str | None, options: CallOption, data: 
     where = find_section(cib, section)
     if where is None:
         return (Rc.EINVAL if section_path(section) is None else Rc.OK), None
-    same = payload.tag == where.tag
+    same = payload.tag == where.tag and (payload.tag != "cib" or section == "cib")
     for criterion in [c for c in payload if isinstance(c.tag, str)] if same else [payload]:
         target = _find_with(where, criterion)
         if target is not None:

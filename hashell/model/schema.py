@@ -181,6 +181,35 @@ _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alerts", ("alert",)),
 )
 
+_SETS = ("instance_attributes", "meta_attributes", "utilization")
+_RULES = ("rule", "nvpair")
+_LEAF: tuple[str, ...] = ()
+
+#: What may stand in an element; elements not listed are not looked into.
+_CHILDREN: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("cluster_property_set", *_SETS), _RULES),
+    (("nvpair", "op_expression", "rsc_expression", "expression", "resource_ref", "obj_ref", "role"), _LEAF),
+    (("date_expression",), ("date_spec", "duration")),
+    (("rule",), ("rule", "expression", "date_expression", "rsc_expression", "op_expression")),
+    (("node",), _SETS),
+    (("primitive", "template"), ("operations", *_SETS)),
+    (("operations",), ("op",)),
+    (("op",), ("instance_attributes", "meta_attributes")),
+    (("group",), ("primitive", *_SETS[:2])),
+    (("clone", "master"), ("primitive", "group", *_SETS[:2])),
+    (("bundle",), ("docker", "podman", "rkt", "network", "storage", "primitive", *_SETS)),
+    (("rsc_location",), ("rule", "resource_set")),
+    (("rsc_colocation",), ("rule", "resource_set")),
+    (("rsc_order", "rsc_ticket"), ("resource_set",)),
+    (("resource_set",), ("resource_ref",)),
+    (("tag",), ("obj_ref",)),
+    (("acl_role",), ("acl_permission",)),
+    (("acl_target", "acl_group"), ("role",)),
+    (("alert",), ("select", "recipient", *_SETS[:2])),
+    (("recipient",), _SETS[:2]),
+    (("fencing-level",), _LEAF),
+)
+
 _REQUIRED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cluster_property_set", ("id|id-ref",)),
     ("instance_attributes", ("id|id-ref",)),
@@ -247,8 +276,10 @@ def _problems(cib: etree._Element) -> Iterator[CibProblem]:
         if child.tag not in ("configuration", "status"):
             yield UnknownElement(path="/cib", tag=child.tag, place=_place(child))
     yield from _sections(configuration)
+    yield from _contents(configuration)
     yield from _attributes(configuration)
     yield from _unique(configuration)
+    yield from _resources(configuration)
 
 
 def _sections(configuration: etree._Element) -> Iterator[CibProblem]:
@@ -265,6 +296,28 @@ def _sections(configuration: etree._Element) -> Iterator[CibProblem]:
                 yield UnknownElement(
                     path=f"/cib/configuration/{section.tag}", tag=child.tag, place=_place(child)
                 )
+
+
+def _contents(configuration: etree._Element) -> Iterator[CibProblem]:
+    known = {tag: children for tags, children in _CHILDREN for tag in tags}
+    for element in configuration.iter(etree.Element):
+        allowed = known.get(element.tag)
+        for child in element.iterchildren(etree.Element) if allowed is not None else ():
+            if child.tag not in (allowed or ()) and child.tag != "description":
+                yield UnknownElement(path=_describe(element), tag=child.tag, place=_place(child))
+
+
+def _resources(configuration: etree._Element) -> Iterator[CibProblem]:
+    """A primitive has a class and type or a template, a group members, a clone something to clone."""
+    for element in configuration.iterfind("resources//*"):
+        if element.tag == "primitive" and element.get("template") is None:
+            for name in ("class", "type"):
+                if element.get(name) is None:
+                    yield MissingAttribute(path=_describe(element), attribute=name, place=_place(element))
+        if element.tag == "group" and element.find("primitive") is None:
+            yield MissingSection(path=_describe(element), section="primitive", place=_place(element))
+        if element.tag == "clone" and element.find("primitive") is None and element.find("group") is None:
+            yield MissingSection(path=_describe(element), section="primitive", place=_place(element))
 
 
 def _attributes(configuration: etree._Element) -> Iterator[CibProblem]:

@@ -8,6 +8,7 @@ from hashell.stack.pengine.actions.create import fencing_op, op_key, pseudo_sing
 from hashell.stack.pengine.assign.colocations import new_colocation
 from hashell.stack.pengine.assign.location import ban
 from hashell.stack.pengine.assign.nodes import name_key
+from hashell.stack.pengine.assign.queries import is_active
 from hashell.stack.pengine.kinds import INF, Role, Variant
 from hashell.stack.pengine.kinds import Order as Rel
 from hashell.stack.pengine.order.create import new_ordering, order_tasks
@@ -141,21 +142,17 @@ def _group(ws: WorkingSet, group: Resource) -> None:
         order_tasks(ws, group, "start", member, "start", Rel.THEN_IMPLIES_FIRST_GRAPHED)
         order_tasks(ws, member, "start", group, "running", _STARTED_BY)
         _order_member(ws, group, member, previous, promotable)
-        if _is_active(member):
+        if is_active(member, True):
             if (
                 group.group.ordered
                 and previous is not None
-                and not _is_active(previous)
+                and not is_active(previous, True)
                 and last_active is not None
-                and _is_active(last_active)
+                and is_active(last_active, True)
             ):
                 order_tasks(ws, member, "stop", last_active, "stop", Rel.ORDERED)
             last_active = member
         previous = member
-
-
-def _is_active(rsc: Resource) -> bool:
-    return bool(rsc.active_nodes)
 
 
 def _order_member(
@@ -173,7 +170,7 @@ def _order_member(
     else:
         order_tasks(ws, previous, "start", member, "start", _AFTER)
         order_tasks(ws, member, "stop", previous, "stop", Rel.ORDERED | Rel.INTERMEDIATE_STOP)
-        if _is_active(member) and not _is_active(previous):
+        if is_active(member, True) and not is_active(previous, True):
             order_tasks(
                 ws, member, "stop", previous, "start", Rel.THEN_IMPLIES_FIRST | Rel.UNRUNNABLE_FIRST_BLOCKS
             )

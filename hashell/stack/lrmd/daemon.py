@@ -27,6 +27,12 @@ from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request
 log = logging.getLogger(__name__)
 
 
+def _start_state() -> str:
+    """What the administrator wants the node to be at start (section 7)."""
+    name = "PCMK_node_start_state"
+    return os.environ.get(name, "")
+
+
 class ExecutorDaemon:
     """Carries out the effects of one Executor."""
 
@@ -38,10 +44,11 @@ class ExecutorDaemon:
             if isinstance(klass, StonithClass):
                 klass.runner = self._fencing.run
         self._registry = AgentRegistry(classes)
-        self._core = Executor(time.monotonic(), os.environ.get("PCMK_node_start_state", ""))
+        self._core = Executor(time.monotonic(), _start_state())
         self._timers = TimerTable(self._timer)
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._fetches: dict[asyncio.Task[None], None] = {}
+        self._closing = False
         self._server = PacemakerServer(
             settings, "lrmd", on_request=self._request, on_close=self._closed, on_connect=self._connected
         )
@@ -53,6 +60,7 @@ class ExecutorDaemon:
 
     async def close(self) -> None:
         """Kill what runs and leave; resources keep running, as at a restart of the executor."""
+        self._closing = True
         await self._server.close()
         self._timers.cancel_all()
         tasks = [*self._runs.values(), *self._fetches]
@@ -81,6 +89,8 @@ class ExecutorDaemon:
     # --- effects
 
     def _apply(self, effects: list[Effect]) -> None:
+        if self._closing:
+            return
         for effect in effects:
             match effect:
                 case Reply(token, element):
@@ -95,7 +105,7 @@ class ExecutorDaemon:
                 case Kill(run):
                     if (task := self._runs.get(run)) is not None:
                         task.cancel()
-                case FetchMetadata(token, call_id, agent):
+                case FetchMetadata():
                     task = asyncio.create_task(self._fetch(effect))
                     self._fetches[task] = None
                     task.add_done_callback(lambda done: self._fetches.pop(done, None))

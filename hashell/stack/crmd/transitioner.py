@@ -37,9 +37,9 @@ _DEAF_STATES = frozenset({State.STA, State.PEN, State.NDC, State.HLT, State.STO,
 class Transitioner:
     """Executes one transition at a time. `local(message)` hands a request to this node's own executor."""
 
-    def __init__(self, context: Context, uuid: str, local: Callable[[etree._Element], None]) -> None:
+    def __init__(self, context: Context, local: Callable[[etree._Element], None]) -> None:
         self.ctx = context
-        self.uuid = uuid
+        self.uuid = ""
         self.active = False
         self.graph = Transition.empty()
         self.throttle = Throttle()
@@ -48,6 +48,15 @@ class Transitioner:
         self._fencing: dict[int, Action] = {}
         self._advancing = False
         self._limit = 0
+
+    def take_office(self, uuid: str) -> None:
+        """Become active as part of the DC; transitions of this term carry `uuid`."""
+        if not self.active:
+            self.uuid, self.active = uuid, True
+
+    def is_fencing(self, target: str) -> bool:
+        """True while this node's own request to fence `target` is unanswered."""
+        return any(a.node.lower() == target.lower() and not a.confirmed for a in self._fencing.values())
 
     def start(self, graph: Transition) -> None:
         """Begin a new transition; timers of the former one are dropped."""
@@ -114,6 +123,8 @@ class Transitioner:
         self.ctx.log("notice", f"transition {graph.id} {'stopped' if incomplete else 'complete'}")
         if graph.completion is Completion.SHUTDOWN:
             self.ctx.raise_input("STOP")
+        elif self.ctx.state is State.FIN:
+            self.ctx.raise_input("RESTART")
         elif graph.completion is Completion.RESTART:
             if self.ctx.options.transition_delay > 0:
                 self.ctx.emit(SetTimer("transition-delay", self.ctx.options.transition_delay))
@@ -121,8 +132,6 @@ class Transitioner:
                 self.ctx.raise_input("PE_CALC", graph.abort_reason)
         elif self.ctx.state is State.TE:
             self.ctx.raise_input("TE_SUCCESS", graph.abort_reason)
-        else:
-            self.ctx.raise_input("RESTART")
 
     def _fire(self, action: Action) -> None:
         action.executed = True
@@ -214,7 +223,8 @@ class Transitioner:
             return action
         count = self.fencing_failures[action.node] = self.fencing_failures.get(action.node, 0) + 1
         hopeless = not has_device or count >= self.ctx.options.stonith_max_attempts
-        self.ctx.log("error", f"fencing of {action.node} failed (attempt {count})" + (", giving up" if hopeless else ""))
+        outlook = ", giving up" if hopeless else ""
+        self.ctx.log("error", f"fencing of {action.node} failed (attempt {count}){outlook}")
         self.graph.fail(action)
         self._confirm(action)
         wish = Completion.WAIT if hopeless else Completion.RESTART

@@ -1,0 +1,464 @@
+"""The cluster controller of one node as a state machine without I/O.
+
+Theory of operation (daemons specification, section 3). Every node runs a controller; one of them, the DC, decides.
+Inputs (messages, membership, CIB replies, results, timers) become *inputs of the state machine* (`fsa.py`, the table);
+an input moves the state and has actions, done in a fixed order by the parts of this package:
+
+- `join.py`: a DC offers membership of the cluster, nodes ask in, the best CIB is spread, nodes confirm with the
+  history of their resources;
+- `office.py`: what the DC alone does: node states, asking the scheduler for a transition;
+- `transitioner.py`, `graph.py`, `aborts.py`, `throttle.py`: carrying the transition out, computing anew on changes;
+- `lrm.py`, `lrmstate.py`, `history.py`: operations on this node and their records in the CIB;
+- `members.py`, the election: who is there, who shall be DC;
+- `routing.py`: which message is whose.
+
+A turn is one call of an input method: it queues inputs of the state machine and drains that queue before it returns
+the effects. After `ExitDaemon` nothing is asked for any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lxml import etree
+
+from hashell.stack.crmd.aborts import findings, touches
+from hashell.stack.crmd.context import Context
+from hashell.stack.crmd.effects import ExitDaemon, OpenIpc
+from hashell.stack.crmd.fsa import STARTUP_ACTIONS, State, step
+from hashell.stack.crmd.history import Operation
+from hashell.stack.crmd.join import ANNOUNCE_TIMER, DcJoin, Joiner
+from hashell.stack.crmd.lrm import LocalExecutor
+from hashell.stack.crmd.members import Member, Membership
+from hashell.stack.crmd.office import QUORUM_TIMER, RETRY_TIMER, Office
+from hashell.stack.crmd.options import Options
+from hashell.stack.crmd.peers import JoinPhase
+from hashell.stack.crmd.routing import Router
+from hashell.stack.crmd.transitioner import ACTION_TIMER, Transitioner
+from hashell.stack.effects import CancelTimer, Effect, SetTimer
+from hashell.stack.election.core import TIMER as ELECTION_TIMER
+from hashell.stack.election.core import Age, Election, ElectionState
+
+_STATE_TIMERS = {State.INT: "integration", State.FIN: "finalization", State.PEN: "dc-deadtime", State.IDLE: "recheck"}
+
+
+class Controller:
+    """One node's controller. `cpu()` is the CPU time of this process; `new_uuid()` names a term as DC."""
+
+    def __init__(
+        self,
+        node_id: int,
+        name: str,
+        cpu: Callable[[], Age],
+        new_uuid: Callable[[], str],
+        *,
+        properties: dict[str, str] | None = None,
+        job_limit: int = 4,
+    ) -> None:
+        self.ctx = Context(node_id, name)
+        self.election = Election(
+            str(node_id), name, "crmd", lambda task, now: self.ctx.reference(task, "crmd")
+        )
+        self.lrm = LocalExecutor(self.ctx)
+        self.te = Transitioner(self.ctx, lambda message: self.router.local(message))
+        self.te.throttle.local_limit = job_limit
+        self.join = DcJoin(self.ctx, lambda: not self.te.graph.complete)
+        self.joiner = Joiner(self.ctx, self.lrm.state)
+        self.office = Office(self.ctx, self.join, self.te, properties or {})
+        self.members = Membership(self.ctx, self.election, self.office, self.te, cpu)
+        self.router = Router(self.ctx, self.lrm, self.te, self.members.vote)
+        self.exited = False
+        self._new_uuid = new_uuid
+        self._started = False
+        self._configured = False
+        self._load_mode = -1
+        self._actions = self._action_table()
+
+    @property
+    def state(self) -> State:
+        return self.ctx.state
+
+    # Inputs
+
+    def start(self, now: float) -> list[Effect]:
+        """CIB manager, cluster and executor are connected: begin."""
+        self._turn(now)
+        self.ctx.raise_input("STARTUP")
+        return self._finish()
+
+    def shutdown(self, now: float) -> list[Effect]:
+        """The supervisor wants us to end: have the resources moved away, then leave."""
+        self._turn(now)
+        if not self.ctx.shutting_down:
+            self.ctx.shutting_down = True
+            self.ctx.log("notice", "shutting down")
+            self.ctx.emit(SetTimer("shutdown-escalation", self.ctx.options.shutdown_escalation))
+            self.ctx.raise_input("SHUTDOWN")
+        return self._finish()
+
+    def peer_message(self, sender: str, message: etree._Element, now: float) -> list[Effect]:
+        """An envelope of the group `crmd`, with the sender's node name from the frame."""
+        self._turn(now)
+        self.router.from_peer(sender, message)
+        return self._finish()
+
+    def client_request(self, client_id: str, message: etree._Element, now: float) -> list[Effect]:
+        """An envelope of a local IPC client."""
+        self._turn(now)
+        if message.tag == "message":
+            self.router.from_client(client_id, message)
+        return self._finish()
+
+    def cpg_members(self, members: Sequence[Member], now: float) -> list[Effect]:
+        """The members of the controllers' group: node ids and names."""
+        self._turn(now)
+        self.members.cpg(members)
+        self._try_started()
+        return self._finish()
+
+    def quorum(self, quorate: bool, ring_id: str, members: Sequence[Member], now: float) -> list[Effect]:
+        """The cluster's membership as the quorum service sees it; an empty first view is ignored."""
+        self._turn(now)
+        self.members.quorum(quorate, ring_id, members)
+        self._try_started()
+        return self._finish()
+
+    def cib_reply(self, call_id: int, rc: int, output: etree._Element | None, now: float) -> list[Effect]:
+        """The CIB manager answered; `rc` is 0 or a negative code."""
+        self._turn(now)
+        callback = self.ctx.pending_cib.pop(call_id, None)
+        if callback is not None:
+            callback(rc, output)
+        elif rc:
+            self.ctx.log("info", f"CIB request {call_id} failed with {rc}")
+        if not self.ctx.pending_cib:
+            self.office.own_changes_done()
+        return self._finish()
+
+    def cib_changed(self, notification: etree._Element, now: float) -> list[Effect]:
+        """A `cib_diff_notify` of the CIB manager."""
+        self._turn(now)
+        diff = next(notification.iter("diff"), None)
+        if diff is None or not (notification.get("cib_rc") or "0").lstrip("-").isdigit():
+            return self._finish()
+        if int(notification.get("cib_rc") or "0") < 0:
+            return self._finish()
+        if touches(diff, "crm_config"):
+            self._read_options()
+        done, state = self.te.graph.complete, self.ctx.state
+        if self.te.active and not (done and state not in (State.IDLE, State.TE, State.PE)):
+            busy = bool(self.te.graph.pending())
+            self.te.take(findings(diff, self._expected_down, busy=busy))
+        if self.ctx.is_dc and self._status_replaced(notification, diff):
+            self.ctx.log("notice", "node states were replaced by somebody else: joining anew")
+            self.ctx.raise_input("ELECTION")
+        return self._finish()
+
+    def scheduler_reply(
+        self, reference: str, graph: etree._Element | None, source: str, now: float
+    ) -> list[Effect]:
+        """A computed transition, or None when the scheduler could not; `source` is the saved input's path."""
+        self._turn(now)
+        self.office.scheduled(reference, graph, source)
+        return self._finish()
+
+    def operation_result(self, done: Operation, now: float) -> list[Effect]:
+        """The executor completed an operation (again, for recurring ones)."""
+        self._turn(now)
+        self.lrm.result(done)
+        return self._finish()
+
+    def operation_refused(self, token: int, rc: int, reason: str, now: float) -> list[Effect]:
+        """The executor would not run the operation `token`."""
+        self._turn(now)
+        self.lrm.refused(token, rc, reason)
+        return self._finish()
+
+    def operation_cancelled(self, token: int, rc: int, now: float) -> list[Effect]:
+        """The executor's answer to a CancelOperation."""
+        self._turn(now)
+        self.lrm.cancelled(token, rc)
+        return self._finish()
+
+    def metadata(
+        self, standard: str, provider: str, agent: str, text: etree._Element | None, now: float
+    ) -> list[Effect]:
+        """An agent's metadata, or None when it has none."""
+        self._turn(now)
+        self.lrm.metadata(standard, provider, agent, text)
+        return self._finish()
+
+    def fencing_result(self, token: int, ok: bool, has_device: bool, now: float) -> list[Effect]:
+        """The fencer's answer to a RequestFencing."""
+        self._turn(now)
+        action = self.te.fencing_result(token, ok, has_device)
+        if action is not None:
+            if action.attributes.get("CRM_meta_stonith_action") != "on":
+                self.office.record_fenced(action.node)
+            self.te.confirm_fencing(action)
+        return self._finish()
+
+    def fencing_notice(self, target: str, action: str, origin: str, ok: bool, now: float) -> list[Effect]:
+        """The fencer tells that `origin` had `target` fenced."""
+        self._turn(now)
+        if not ok or action == "on":
+            return self._finish()
+        if target.lower() == self.ctx.name.lower():
+            self.ctx.log("critical", f"we were fenced ({action}) by {origin}")
+            self.ctx.emit(ExitDaemon(101 if self.ctx.options.fence_reaction == "panic" else 100))
+        elif self.ctx.is_dc:
+            if not self.te.is_fencing(target):
+                self.office.record_fenced(target)
+                self.te.restart("External Fencing Operation")
+        elif self.ctx.dc is None or self.ctx.dc.lower() == target.lower():
+            if target not in self.office.fenced:
+                self.office.fenced.append(target)
+            if origin.lower() == self.ctx.name.lower():
+                self.office.record_fenced(target)
+        return self._finish()
+
+    def load(self, mode: int, limit: int, now: float) -> list[Effect]:
+        """This node's load was measured; peers are told when the mode changed."""
+        self._turn(now)
+        if mode != self._load_mode and self._started:
+            self._load_mode = mode
+            extra = {"crm-limit-mode": str(mode), "crm-limit-max": str(limit)}
+            self.ctx.send(self.ctx.request("throttle", "crmd", "crmd", origin="throttle_send_command", extra=extra))
+        return self._finish()
+
+    def lost(self, what: str, now: float) -> list[Effect]:
+        """A connection the controller cannot do without is gone: leave, to be started anew."""
+        self._turn(now)
+        if self.ctx.state in (State.STO, State.TER):
+            self.ctx.emit(ExitDaemon(0))
+        else:
+            self.ctx.log("critical", f"lost the connection to {what}")
+            self.ctx.emit(ExitDaemon(102))
+        return self._finish()
+
+    def timer(self, name: str, now: float) -> list[Effect]:
+        """A timer fired."""
+        self._turn(now)
+        if name.startswith(ACTION_TIMER):
+            self.te.action_timeout(int(name.removeprefix(ACTION_TIMER)))
+        elif name == ELECTION_TIMER:
+            self.members.elected(self.election.timeout())
+        elif name == ANNOUNCE_TIMER:
+            if self.ctx.state is State.PEN:
+                self.joiner.announce()
+        elif name == RETRY_TIMER:
+            self.office.retry()
+        elif name == QUORUM_TIMER:
+            self.te.restart("Quorum gained")
+        else:
+            event = {
+                "dc-deadtime": "DC_TIMEOUT",
+                "integration": "INTEGRATED",
+                "finalization": "ELECTION",
+                "shutdown-escalation": "STOP",
+                "recheck": "PE_CALC",
+                "transition-delay": "PE_CALC",
+            }[name]
+            self.ctx.raise_input(event, name)
+        return self._finish()
+
+    # The machine
+
+    def _turn(self, now: float) -> None:
+        self.ctx.now = now
+        self.ctx.out = []
+
+    def _finish(self) -> list[Effect]:
+        """Drain the inputs; cut everything after an exit."""
+        while self.ctx.inputs and not self.exited:
+            self._step(*self.ctx.inputs.popleft())
+            if not self.ctx.inputs:
+                self._try_started()
+            self._note_exit()
+        self._note_exit()
+        effects, self.ctx.out = self.ctx.out, []
+        return effects
+
+    def _note_exit(self) -> None:
+        if self.exited:
+            self.ctx.out = []
+            return
+        for index, effect in enumerate(self.ctx.out):
+            if isinstance(effect, ExitDaemon):
+                self.exited = True
+                self.ctx.inputs.clear()
+                del self.ctx.out[index + 1 :]
+                return
+
+    def _step(self, event: str, data: Any) -> None:
+        previous = self.ctx.state
+        following, actions = step(previous, event)
+        level = "debug" if previous is following else "info"
+        self.ctx.log(level, f"{previous} -> {following} on I_{event}")
+        self.ctx.state = following
+        if following is not previous:
+            self._enter(previous, following)
+        stopping = self.ctx.shutting_down or following is State.STO
+        for action in actions:
+            if not (stopping and action in STARTUP_ACTIONS):
+                self._actions.get(action, _nothing)(data)
+
+    def _enter(self, previous: State, following: State) -> None:
+        """The entry hook (section 3.1): timers that belong to states, and what a state implies."""
+        if following is not State.ELEC and self.election.state is ElectionState.IN_PROGRESS:
+            self.ctx.out += self.election.reset()
+        for state, timer in _STATE_TIMERS.items():
+            if previous is state:
+                self.ctx.emit(CancelTimer(timer))
+        if following in _STATE_TIMERS:
+            self.ctx.emit(SetTimer(_STATE_TIMERS[following], self._state_timeout(following)))
+        if previous is State.FIN and following is State.PE:
+            self.office.write_all_states()
+        if following is State.PEN:
+            self.ctx.dc = None
+            if previous is not State.STA:
+                self.ctx.cib("cib_slave")
+        elif following is State.ELEC:
+            self.ctx.dc = None
+        elif following is State.NDC and self.ctx.shutting_down or following is State.IDLE and self.ctx.shutting_down:
+            self._request_shutdown(None)
+        elif following is State.PE and previous is State.FIN:
+            self._joined()
+
+    def _state_timeout(self, state: State) -> float:
+        options = self.ctx.options
+        if state is State.IDLE:
+            due = self.te.graph.recheck_by - self.ctx.now if self.te.graph.recheck_by else options.recheck_interval
+            return max(1.0, min(due, options.recheck_interval)) if options.recheck_interval else 86400.0
+        return {
+            State.INT: options.integration_timeout,
+            State.FIN: options.finalization_timeout,
+            State.PEN: options.dc_deadtime,
+        }[state]
+
+    def _joined(self) -> None:
+        """A round is over: nodes that came meanwhile need another one."""
+        waiting = [p.name for p in self.ctx.peers.active() if p.phase is JoinPhase.NONE]
+        names = [p.name for p in self.ctx.peers.all() if p.phase is JoinPhase.CONFIRMED]
+        self.ctx.log("info", f"join {self.join.join_id}: {len(names)} nodes joined")
+        if waiting:
+            self.ctx.raise_input("NODE_JOIN")
+
+    def _action_table(self) -> dict[str, Callable[[Any], None]]:
+        """What each action name of the state table does; names missing here need nothing done."""
+        return {
+            "EXIT_0": lambda _: self.ctx.emit(ExitDaemon(0)),
+            "EXIT_1": lambda _: self.ctx.emit(ExitDaemon(1)),
+            "READCONFIG": lambda _: self._read_options(),
+            "RECOVER": lambda _: self._recover(),
+            "DC_TIMER_STOP": lambda _: self.ctx.emit(CancelTimer("dc-deadtime")),
+            "DC_TIMER_START": lambda _: self.ctx.emit(SetTimer("dc-deadtime", self.ctx.options.dc_deadtime)),
+            "CL_JOIN_QUERY": lambda _: self.joiner.announce_later(),
+            "CL_JOIN_ANNOUNCE": lambda _: self.joiner.announce(),
+            "CL_JOIN_REQUEST": self.joiner.offered,
+            "CL_JOIN_RESULT": self._join_answer,
+            "SHUTDOWN_REQ": self._request_shutdown,
+            "ELECTION_VOTE": lambda _: self.members.start_election(),
+            "ELECTION_START": lambda _: self.members.start_election(),
+            "DC_TAKEOVER": lambda _: self.office.take_over(self._new_uuid()),
+            "DC_RELEASED": lambda _: self.office.release(),
+            "DC_JOIN_OFFER_ALL": lambda _: self._offer_all(),
+            "DC_JOIN_OFFER_ONE": self._offer_one,
+            "DC_JOIN_PROCESS_REQ": self._join_request,
+            "DC_JOIN_PROCESS_ACK": self._join_confirm,
+            "DC_JOIN_FINALIZE": lambda _: self.join.finalize(),
+            "TE_HALT": lambda _: self.te.halt("Peer Halt"),
+            "TE_CANCEL": lambda _: self.te.restart("Peer Cancelled"),
+            "PE_INVOKE": lambda _: self.office.invoke_scheduler(),
+            "TE_INVOKE": self._execute,
+            "LRM_DISCONNECT": lambda _: self._leave_executor(),
+        }
+
+    def _try_started(self) -> None:
+        """Leave S_STARTING once we are a member and the options are known (section 3.2 step 2)."""
+        ourselves = self.ctx.peers.get(self.ctx.name)
+        if self.ctx.state is not State.STA or self._started or not self._configured:
+            return
+        if ourselves is not None and ourselves.active:
+            self._started = True
+            self.ctx.emit(OpenIpc())
+            self.ctx.raise_input("PENDING")
+
+    def _recover(self) -> None:
+        self.ctx.log("error", "leaving after an error, to be started anew")
+        self.ctx.emit(ExitDaemon(1))
+
+    def _leave_executor(self) -> None:
+        active = self.lrm.state.active()
+        if active:
+            self.ctx.log("warning", f"leaving with active resources: {', '.join(active)}")
+
+    def _read_options(self) -> None:
+        self.ctx.cib("cib_query", "crm_config", None, 0, self._options_read)
+
+    def _options_read(self, rc: int, crm_config: etree._Element | None) -> None:
+        if rc not in (0, -6):
+            self.ctx.log("error", f"cluster options could not be read (CIB error {rc})")
+        else:
+            self.ctx.options = Options.read(crm_config)
+            self.election.timeout_seconds = self.ctx.options.election_timeout
+        self._configured = True
+        self._try_started()
+
+    def _expected_down(self, node_id: str) -> bool:
+        peer = self.ctx.peers.by_id(node_id)
+        return peer is not None and (peer.expected == "down" or self.te.expects_down(peer))
+
+    @staticmethod
+    def _status_replaced(notification: etree._Element, diff: etree._Element) -> bool:
+        """True when a client (not a join) replaced or erased nodes or states."""
+        if notification.get("cib_op") not in ("cib_replace", "cib_erase"):
+            return False
+        own = (notification.get("cib_clientname") or "") in ("crmd", "pacemaker-controld", "")
+        return not own and touches(diff, "status", "nodes")
+
+    # Joining
+
+    def _offer_all(self) -> None:
+        self.te.restart("Node join")
+        self.join.offer_all()
+
+    def _offer_one(self, message: Any) -> None:
+        self.te.restart("Node join")
+        self.join.offer_one(message if isinstance(message, etree._Element) else None)
+
+    def _join_request(self, message: Any) -> None:
+        if isinstance(message, etree._Element):
+            self.join.request(message)
+        self.join.check()
+
+    def _join_answer(self, message: Any) -> None:
+        if message.get("crm_task") == "join_ack_nack":
+            self.joiner.result(message)
+
+    def _join_confirm(self, message: Any) -> None:
+        if message.get("crm_task") == "join_confirm":
+            self.join.confirm(message)
+
+    def _execute(self, graph: Any) -> None:
+        if isinstance(graph, etree._Element):
+            self.office.execute(graph)
+        else:
+            self.te.advance()
+
+    def _request_shutdown(self, _: Any) -> None:
+        self.ctx.send(self.ctx.request("req_shutdown", "crmd", "crmd", origin="do_shutdown_req"))
+
+    def check_invariants(self) -> None:
+        """Raises AssertionError when the state contradicts itself."""
+        self.election.check_invariants()
+        self.te.check_invariants()
+        assert not self.ctx.inputs or self.exited, "inputs left undrained"
+        assert not self.ctx.is_dc or self.ctx.dc in (None, self.ctx.name), "DC of two names"
+        dc_states = (State.INT, State.FIN, State.PE, State.TE, State.IDLE)
+        assert self.ctx.state not in dc_states or self.ctx.is_dc or self.exited, f"{self.ctx.state} without the office"
+
+
+def _nothing(_: Any) -> None:
+    """Actions that only exist in the original's process."""

@@ -1,0 +1,199 @@
+"""The DC's office: taking it over, keeping node states in the CIB, having transitions computed, giving it up.
+
+Rules: daemons specification, sections 3.3 (takeover), 3.5 (node states), 3.9 (scheduler) and 5.4 (fenced nodes).
+"""
+
+from __future__ import annotations
+
+from lxml import etree
+
+from hashell.stack.crmd.context import CAN_CREATE, DISCARD_REPLY, MULTIPLE, XPATH, Context
+from hashell.stack.crmd.effects import InvokeScheduler
+from hashell.stack.crmd.fsa import State
+from hashell.stack.crmd.graph import GraphError, unpack
+from hashell.stack.crmd.join import DcJoin
+from hashell.stack.crmd.peers import Peer, node_state, nodes_element
+from hashell.stack.crmd.transitioner import Transitioner
+from hashell.stack.effects import CancelTimer, SetTimer
+
+RETRY_TIMER = "scheduler-retry"
+QUORUM_TIMER = "quorum-gained"
+_RETRY = 2.0
+_BUSY_RETRY = 1.0
+
+
+class Office:
+    """What only the DC does. `properties` are the cluster properties it announces (name to value)."""
+
+    def __init__(self, context: Context, join: DcJoin, te: Transitioner, properties: dict[str, str]) -> None:
+        self.ctx = context
+        self.join = join
+        self.te = te
+        self.properties = properties
+        self.fenced: list[str] = []
+        self._query = 0
+        self._awaited = ""
+        self._source = ""
+
+    def take_over(self, te_uuid: str) -> None:
+        """Become DC: make the CIB primary and announce who runs the cluster."""
+        self.ctx.log("notice", f"{self.ctx.name} is now the DC")
+        self.ctx.is_dc, self.ctx.dc = True, self.ctx.name
+        self.join.bad_sources.clear()
+        self.te.take_office(te_uuid)
+        self.ctx.cib("cib_master")
+        self.ctx.cib("cib_modify", "cib", etree.Element("cib", crm_feature_set=self.ctx.feature_set))
+        self.ctx.cib("cib_query", "crm_config", None, 0, self._announce)
+        for target in self.fenced:
+            self.record_fenced(target)
+        self.fenced.clear()
+
+    def _announce(self, rc: int, crm_config: etree._Element | None) -> None:
+        """Set the cluster's own properties where they differ from what stands there."""
+        if not self.ctx.is_dc:
+            return
+        known = {p.get("name"): p for p in crm_config.iter("nvpair")} if crm_config is not None and not rc else {}
+        for name, value in self.properties.items():
+            pair = known.get(name)
+            if pair is not None and (pair.get("value") == value or name == "cluster-name"):
+                continue
+            if pair is not None:
+                update = etree.Element("nvpair", id=pair.get("id", ""), name=name, value=value)
+                self.ctx.cib("cib_modify", "crm_config", update)
+                continue
+            section = etree.Element("crm_config")
+            group = etree.SubElement(section, "cluster_property_set", id="cib-bootstrap-options")
+            etree.SubElement(group, "nvpair", id=f"cib-bootstrap-options-{name}", name=name, value=value)
+            self.ctx.cib("cib_modify", "crm_config", section, CAN_CREATE)
+
+    def release(self) -> None:
+        """Stop being DC; what the transition started goes on."""
+        if self.ctx.is_dc:
+            self.ctx.cib("cib_slave")
+            peer = self.ctx.peers.get(self.ctx.name)
+            if self.ctx.shutting_down and peer is not None:
+                state = etree.Element("node_state", id=str(peer.node_id), uname=peer.name, expected="down")
+                state.set("crm-debug-origin", "do_dc_release")
+                self.ctx.cib("cib_modify", "status", state, CAN_CREATE | DISCARD_REPLY)
+        self.ctx.is_dc = False
+        if self.ctx.dc == self.ctx.name:
+            self.ctx.dc = None
+        self.te.stop()
+        self._awaited = ""
+        self.join.syncing = self.join.finalize_due = False
+        for name in (RETRY_TIMER, QUORUM_TIMER):
+            self.ctx.emit(CancelTimer(name))
+        self.ctx.raise_input("RELEASE_SUCCESS")
+
+    # Node states
+
+    def write_all_states(self) -> None:
+        """After a join: node list, all node states and quorum (section 3.5)."""
+        self.ctx.cib("cib_modify", "nodes", nodes_element(self.ctx.peers.all()), CAN_CREATE)
+        self.ctx.cib("cib_modify", "status", self.join.states("do_state_transition"), CAN_CREATE)
+        self.write_quorum()
+
+    def write_quorum(self) -> None:
+        root = etree.Element("cib")
+        root.set("have-quorum", "1" if self.ctx.have_quorum else "0")
+        root.set("dc-uuid", str(self.ctx.node_id))
+        self.ctx.cib("cib_modify", "cib", root)
+
+    def peer_came(self, peer: Peer) -> None:
+        """A controller appeared in the group."""
+        self.ctx.cib("cib_modify", "status", node_state(peer, "peer_update_callback", "peer"), CAN_CREATE)
+
+    def peer_gone(self, peer: Peer) -> None:
+        """A node or its controller is gone: write it down and let nothing wait for it."""
+        expected = peer.expected == "down" or self.te.expects_down(peer)
+        self.join.peer_lost(peer)
+        self.te.throttle.forget(peer.name)
+        fields = ("cluster", "peer", "join", "expected") if peer.expected else ("cluster", "peer", "join")
+        self.ctx.cib("cib_modify", "status", node_state(peer, "peer_update_callback", *fields), CAN_CREATE)
+        self.te.node_lost(peer)
+        if not expected:
+            self.ctx.log("warning", f"node {peer.name} was lost unexpectedly")
+            self.te.restart("Node lost")
+
+    def purge_attributes(self, peer: Peer) -> None:
+        """The transient attributes of a node end with its controller (section 3.5)."""
+        path = f"//node_state[@uname='{peer.name}']/transient_attributes"
+        self.ctx.cib("cib_delete", path, None, XPATH | MULTIPLE)
+
+    def record_fenced(self, target: str) -> None:
+        """Write a fenced node down: it is down and all it ran and said is void (section 5.4)."""
+        peer = self.ctx.peers.get(target)
+        state = etree.Element("node_state")
+        if peer is not None:
+            peer.expected = "down"
+            state.set("id", str(peer.node_id))
+        state.set("uname", target)
+        for name, value in (("join", "down"), ("expected", "down"), ("crm-debug-origin", "send_stonith_update")):
+            state.set(name, value)
+        if peer is not None:
+            self.ctx.cib("cib_modify", "status", state, CAN_CREATE)
+        self.ctx.cib("cib_delete", f"//node_state[@uname='{target}']/*", None, XPATH | MULTIPLE)
+
+    # Scheduling
+
+    def invoke_scheduler(self) -> None:
+        """Have the next transition computed, once our own changes are in the CIB."""
+        if self.ctx.pending_cib:
+            self._awaited = ""
+            self.ctx.emit(SetTimer(RETRY_TIMER, _BUSY_RETRY))
+            return
+        self.ctx.emit(CancelTimer(RETRY_TIMER))
+        self._query += 1
+        self._awaited = ""
+        number = self._query
+        self.ctx.cib("cib_query", None, None, 0, lambda rc, root: self._schedule(rc, root, number))
+
+    def own_changes_done(self) -> None:
+        """The last own CIB request was answered: a computation that waits for that may go on."""
+        if self.ctx.is_dc and self.ctx.state is State.PE and not self._awaited and not self.ctx.pending_cib:
+            self.invoke_scheduler()
+
+    def _schedule(self, rc: int, root: etree._Element | None, number: int) -> None:
+        if number != self._query or self.ctx.state is not State.PE:
+            return
+        if rc or root is None:
+            self.ctx.log("error", f"the CIB could not be read for scheduling (error {rc})")
+            self.ctx.emit(SetTimer(RETRY_TIMER, _RETRY))
+            self._awaited = "retry"
+            return
+        cib = etree.fromstring(etree.tostring(root))
+        cib.set("dc-uuid", str(self.ctx.node_id))
+        cib.set("have-quorum", "true" if self.ctx.have_quorum else "false")
+        if self.ctx.had_quorum and not self.ctx.have_quorum:
+            cib.set("no-quorum-panic", "1")
+        self._awaited = self.ctx.reference("pe_calc", "dc")
+        self.ctx.emit(InvokeScheduler(self._awaited, cib))
+
+    def scheduled(self, reference: str, graph: etree._Element | None, source: str) -> None:
+        """The scheduler's answer; one that was overtaken by a newer question is dropped."""
+        if reference != self._awaited or self.ctx.state is not State.PE:
+            self.ctx.log("debug", f"dropped answer {reference}: overtaken")
+            return
+        if graph is None:
+            self.ctx.log("error", "the scheduler gave no transition; asking again")
+            self.ctx.emit(SetTimer(RETRY_TIMER, _RETRY))
+            return
+        self._source = source
+        self.ctx.raise_input("PE_SUCCESS", graph)
+
+    def execute(self, graph: etree._Element) -> None:
+        """Start the transition that was computed."""
+        try:
+            transition = unpack(graph, self._source)
+        except GraphError as error:
+            self.ctx.log("error", f"unusable transition graph: {error}")
+            self.ctx.emit(SetTimer(RETRY_TIMER, _RETRY))
+            return
+        self.te.start(transition)
+
+    def retry(self) -> None:
+        """The retry timer fired."""
+        if self.ctx.state is State.PE:
+            self.invoke_scheduler()
+        elif self.ctx.state is State.TE:
+            self.ctx.raise_input("PE_CALC", "retry")

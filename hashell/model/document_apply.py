@@ -133,7 +133,7 @@ def perform_query(cib: etree._Element, request: CibRequest, around: Surroundings
 def perform(cib: etree._Element, request: CibRequest, around: Surroundings) -> CibOutcome:
     """A modifying request, steps 1 to 10 of section 2.4. Activating the result is the caller's."""
     work = copy_tree(cib)
-    rc, output, work = _operate(work, request, around)
+    rc, output, work, touched = _operate(work, request, around)
     if rc:
         return CibOutcome(rc, cib, output)
     strip_text(work)
@@ -146,12 +146,12 @@ def perform(cib: etree._Element, request: CibRequest, around: Surroundings) -> C
         cib, work, found, request.user or "", around.groups(request.user or "")
     ):
         return CibOutcome(Rc.EACCES, cib, output)
-    config_changed = patchset.touches_configuration(found)
-    if found and not request.is_update:
+    config_changed = patchset.touches_configuration(found) or touched.startswith("/cib/configuration")
+    if (found or touched) and not request.is_update:
         _count(work, config_changed)
     if config_changed and not request.options & CallOption.NO_MTIME:
         _stamp(work, request, around)
-    if found:
+    if found or touched:
         found = patchset.refresh_root(cib, work, found)
     patch = patchset.create(cib, work, found=found, digest=around.with_digest)
     if request.section != "status" and found and not is_valid(work):
@@ -161,32 +161,33 @@ def perform(cib: etree._Element, request: CibRequest, around: Surroundings) -> C
     return CibOutcome(Rc.OK, work, output, patch, config_changed)
 
 
-#: Code, output and the tree to go on with.
-Worked = tuple[int, etree._Element | None, etree._Element]
+#: Code, output, the tree to go on with, and the path of an element that was exchanged.
+Worked = tuple[int, etree._Element | None, etree._Element, str]
 
 
 def _operate(work: etree._Element, request: CibRequest, around: Surroundings) -> Worked:
     op, section, options, data = request.op, request.section, request.options, request.data
     if op == "cib_modify":
-        return *document_edit.modify(work, section, options, data), work
+        return *document_edit.modify(work, section, options, data), work, ""
     if op == "cib_create":
-        return *document_edit.create(work, section, options, data), work
+        return *document_edit.create(work, section, options, data), work, ""
     if op == "cib_delete":
-        return *document_edit.delete(work, section, options, data), work
+        return *document_edit.delete(work, section, options, data), work, ""
     if op == "cib_replace":
-        return document_edit.replace(work, section, options, data, request.digest)
+        done = document_edit.replace(work, section, options, data, request.digest)
+        return done.rc, None, done.root, done.touched
     if op == "cib_erase":
-        return Rc.OK, None, document_edit.erase(work)
+        return Rc.OK, None, document_edit.erase(work), ""
     if op == "cib_bump":
         document_edit.bump(work)
-        return Rc.OK, None, work
+        return Rc.OK, None, work, ""
     if op == "cib_apply_diff":
-        return _apply_diff(work, data, around.primary), None, work
+        return _apply_diff(work, data, around.primary), None, work, ""
     if op == "cib_upgrade":
-        return _upgrade(work, request.schema_max), None, work
+        return _upgrade(work, request.schema_max), None, work, ""
     if op == "cib_commit_transact":
         return _commit(work, request, around)
-    return (Rc.EINVAL if op == "cib_delete_alt" else Rc.EOPNOTSUPP), None, work
+    return (Rc.EINVAL if op == "cib_delete_alt" else Rc.EOPNOTSUPP), None, work, ""
 
 
 def _apply_diff(work: etree._Element, data: etree._Element | None, primary: bool) -> int:
@@ -213,18 +214,18 @@ def _upgrade(work: etree._Element, limit: str | None) -> int:
 def _commit(work: etree._Element, request: CibRequest, around: Surroundings) -> Worked:
     data = request.data
     if data is None or data.tag != "cib_transaction":
-        return Rc.GENERIC, None, work
+        return Rc.GENERIC, None, work, ""
     for element in data.iterchildren(etree.Element):
         part = CibRequest.of(element)
         kind = operation_kind(part.op)
         if kind is None or not kind.transaction or element.get("cib_host") is not None:
-            return Rc.EOPNOTSUPP, None, work
+            return Rc.EOPNOTSUPP, None, work, ""
         part = replace(part, user=request.user, source=request.source, has_client_name=request.has_client_name)
         outcome = perform(work, part, replace(around, with_digest=False))
         if outcome.rc:
-            return outcome.rc, None, work
+            return outcome.rc, None, work, ""
         work = outcome.document
-    return Rc.OK, None, work
+    return Rc.OK, None, work, ""
 
 
 def _count(work: etree._Element, config_changed: bool) -> None:

@@ -7,6 +7,8 @@ leave the tree as it was unless they return 0; counters and everything around ar
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from lxml import etree
 
 from hashell.model.digest import digest_v2
@@ -154,9 +156,9 @@ def create(cib: etree._Element, section: str | None, options: CallOption, data: 
 
     The peers do not look at the XPath bit here: a section that is not a section's name means the root.
     """
-    if section in (None, "", "all", "cib") or (data is not None and data.tag == "cib"):
-        return modify(cib, section, options, data)
     payload = narrow(data, section)
+    if section in (None, "", "all", "cib") or (payload is not None and payload.tag == "cib"):
+        return modify(cib, section, options, data)
     where = find_section(cib, section) if section_path(section) else cib
     if payload is None or where is None:
         return Rc.EINVAL, None
@@ -236,41 +238,60 @@ def remove(element: etree._Element) -> None:
         parent.remove(element)
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What `replace` did: `root` is the tree to go on with; `touched` the path of an element that was exchanged.
+
+    An exchange counts as a change of its section even when the new element is equal to the old one.
+    """
+
+    rc: int
+    root: etree._Element
+    touched: str = ""
+
+
 def replace(
     cib: etree._Element, section: str | None, options: CallOption, data: etree._Element | None, digest: str | None
-) -> tuple[int, etree._Element | None, etree._Element]:
-    """Put the payload in the place of what it names. Returns code, output and the root, which a `<cib>` replaces.
+) -> Replaced:
+    """Put the payload in the place of what it names.
 
     A `<cib>` older than ours, or one whose version 2 digest is not `digest`, gives -205.
     """
     if options & CallOption.XPATH:
-        matches = _matches(cib, section or "")
-        if data is None or not matches:
-            return (Rc.EINVAL if data is None else Rc.ENXIO), None, cib
-        for match in matches if options & CallOption.MULTIPLE else matches[:1]:
-            parent = match.getparent()
-            if parent is None:
-                return Rc.EINVAL, None, cib
-            remove(match)
-            parent.append(copy_tree(data))
-        return Rc.OK, None, cib
+        return _replace_xpath(cib, section or "", options, data)
     payload = narrow(data, section)
     if payload is None:
-        return Rc.EINVAL, None, cib
+        return Replaced(Rc.EINVAL, cib)
     if payload.tag == "cib":
         if (digest and digest != digest_v2(payload)) or CibVersion.of(payload) < CibVersion.of(cib):
-            return Rc.OLD_DATA, None, cib
-        return Rc.OK, None, copy_tree(payload)
+            return Replaced(Rc.OLD_DATA, cib)
+        return Replaced(Rc.OK, copy_tree(payload))
     where = find_section(cib, section)
     if where is None:
-        return Rc.EINVAL, None, cib
+        return Replaced(Rc.EINVAL, cib)
     target = _replaceable(where, payload)
     if target is None:
-        return Rc.ENXIO, None, cib
+        return Replaced(Rc.ENXIO, cib)
     parent = target.getparent()
     assert parent is not None  # only `<cib>` is the root
+    touched = element_path(target)
     parent.replace(target, copy_tree(payload))
-    return Rc.OK, None, cib
+    return Replaced(Rc.OK, cib, touched)
+
+
+def _replace_xpath(cib: etree._Element, path: str, options: CallOption, data: etree._Element | None) -> Replaced:
+    matches = _matches(cib, path)
+    if data is None or not matches:
+        return Replaced(Rc.EINVAL if data is None else Rc.ENXIO, cib)
+    touched = ""
+    for match in matches if options & CallOption.MULTIPLE else matches[:1]:
+        parent = match.getparent()
+        if parent is None:
+            return Replaced(Rc.EINVAL, cib)
+        touched = element_path(match)
+        remove(match)
+        parent.append(copy_tree(data))
+    return Replaced(Rc.OK, cib, touched)
 
 
 def _replaceable(where: etree._Element, payload: etree._Element) -> etree._Element | None:

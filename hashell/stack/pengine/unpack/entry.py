@@ -1,0 +1,154 @@
+"""One recorded operation (`lrm_rsc_op`) and the order of two of them (model spec 11.3, 12.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from hashell.model.durations import history_interval
+from hashell.model.values import scan_integer
+from hashell.stack.pengine.kinds import ExecStatus, OcfRc
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+T = TypeVar("T")
+
+_KEY = re.compile(r"(-?\d+):(-?\d+):(-?\d+):(.+)", re.ASCII | re.DOTALL)
+_MAGIC = re.compile(r"(-?\d+):(-?\d+);(.*)", re.ASCII | re.DOTALL)
+_TASKS = frozenset({"monitor", "start", "stop", "promote", "demote", "migrate_to", "migrate_from", "asyncmon"})
+
+
+def _number(text: str | None, default: int) -> int:
+    value, _ = scan_integer(text)
+    return default if value is None else value
+
+
+def parse_transition_key(text: str | None) -> tuple[int, int, int, str] | None:
+    """(action id, transition id, target rc, uuid)."""
+    match = _KEY.match(text) if text else None
+    return (int(match[1]), int(match[2]), int(match[3]), match[4]) if match else None
+
+
+class Entry:
+    """The parsed fields of one entry. `status` and `rc` change while the result is interpreted."""
+
+    __slots__ = (
+        "xml", "id", "key", "task", "interval", "status", "rc", "call_id", "expected", "xml_rc", "xml_status",
+        "last_change", "on_node",
+    )  # fmt: skip
+
+    def __init__(self, xml: _Element) -> None:
+        self.xml = xml
+        self.id = xml.get("id") or ""
+        self.key = xml.get("operation_key") or self.id
+        self.task = xml.get("operation") or ""
+        self.interval = history_interval(xml.get("interval"))  #: ms
+        self.xml_status = self.status = _number(xml.get("op-status"), ExecStatus.UNKNOWN)
+        self.xml_rc = self.rc = _number(xml.get("rc-code"), -1)
+        self.call_id = _number(xml.get("call-id"), -1)
+        self.last_change = _number(xml.get("last-rc-change"), -1)  #: epoch seconds
+        self.on_node = (xml.get("on_node") or "").lower()
+        key = parse_transition_key(xml.get("transition-key"))
+        self.expected = key[2] if key is not None else -1
+
+    def usable(self) -> bool:
+        """Whether status and result are in their ranges."""
+        known = ExecStatus.PENDING <= self.xml_status <= ExecStatus.NO_SECRETS
+        return known and self.xml_status != ExecStatus.CANCELLED and 0 <= self.xml_rc <= 255
+
+    def relevant(self) -> bool:
+        return self.task in _TASKS
+
+    def is_probe(self) -> bool:
+        return self.task == "monitor" and self.interval == 0
+
+    def is_masked_probe(self) -> bool:
+        """A probe that only says that the agent cannot run there, as recorded."""
+        return self.is_probe() and (
+            self.xml_rc in (OcfRc.NOT_INSTALLED, OcfRc.INVALID_PARAM) or self.xml_status == ExecStatus.NOT_INSTALLED
+        )
+
+
+def compare_entries(a: Entry, b: Entry) -> int:
+    """Negative when `a` happened first, positive when `b` did, 0 when nobody knows. Not a total order."""
+    same_node = a.on_node == b.on_node
+    if same_node and a.id == b.id:
+        return 0
+    if a.call_id == -1 and b.call_id == -1:
+        return 0
+    if same_node and a.call_id >= 0 and a.call_id < b.call_id:
+        return -1
+    if same_node and b.call_id >= 0 and a.call_id > b.call_id:
+        return 1
+    if a.call_id >= 0 and b.call_id >= 0 and (not same_node or a.call_id == b.call_id):
+        if a.last_change >= 0 and a.last_change < b.last_change:
+            return -1
+        if b.last_change >= 0 and a.last_change > b.last_change:
+            return 1
+        return 0
+    return _compare_pending(a, b)
+
+
+def _compare_pending(a: Entry, b: Entry) -> int:
+    first, second = _magic_key(a), _magic_key(b)
+    if first is None or second is None:
+        return 0
+    if first[3].lower() != second[3].lower() or first[1] == second[1]:
+        if b.call_id == -1:
+            return -1
+        return 1 if a.call_id == -1 else 0
+    if (0 <= first[1] < second[1]) or second[1] == -1:
+        return -1
+    if (second[1] >= 0 and first[1] > second[1]) or first[1] == -1:
+        return 1
+    return 0
+
+
+def _magic_key(entry: Entry) -> tuple[int, int, int, str] | None:
+    magic = entry.xml.get("transition-magic")
+    match = _MAGIC.match(magic) if magic else None
+    return parse_transition_key(match[3]) if match else None
+
+
+def merge_sort(items: list[T], compare: Callable[[T, T], int]) -> list[T]:
+    """A stable merge sort that splits where the reference does: the comparison need not be transitive."""
+    if len(items) < 2:
+        return items
+    half = (len(items) + 1) // 2
+    left, right = merge_sort(items[:half], compare), merge_sort(items[half:], compare)
+    merged, i, j = [], 0, 0
+    while i < len(left) and j < len(right):
+        if compare(left[i], right[j]) <= 0:
+            merged.append(left[i])
+            i += 1
+        else:
+            merged.append(right[j])
+            j += 1
+    return merged + left[i:] + right[j:]
+
+
+def sorted_entries(lrm_resource: _Element) -> list[Entry]:
+    """The operations of one `lrm_resource` in the order in which they happened."""
+    entries = [Entry(xml) for xml in lrm_resource.iterchildren("lrm_rsc_op")]
+    entries.reverse()
+    return merge_sort(entries, compare_entries)
+
+
+def active_range(entries: list[Entry]) -> tuple[int, int]:
+    """(start index, stop index) of the entries that may still be in effect; -1 for none (spec 11.7)."""
+    start = stop = monitor = promote = -1
+    for index, entry in enumerate(entries):
+        if entry.task == "stop" and entry.xml.get("op-status") == "0":
+            stop = index
+        elif entry.task in ("start", "migrate_from"):
+            start = index
+        elif monitor <= stop and entry.task == "monitor":
+            if entry.xml.get("rc-code") in ("0", "8"):
+                monitor = index
+        elif entry.task in ("promote", "demote"):
+            promote = index
+    if start == -1:
+        start = promote if promote != -1 else monitor
+    return start, stop

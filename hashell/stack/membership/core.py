@@ -168,6 +168,13 @@ class RingNode:
         self.cpg.partial_mcast(client, data, total, kind)
         return self._take()
 
+    def reconfigure(self, config: RingConfig) -> None:
+        """Adopt a changed configuration; node id and MTU stay as they were at the start. Use through call()."""
+        self.config = config
+        self.totem.reconfigure(config.totem)
+        if self.votes and config.votes:
+            self.votes.reload(config.votes)
+
     # ------------------------------------------------------------------ state
 
     @property

@@ -1,0 +1,110 @@
+"""The ring daemon of one node: corosync.conf in, a RingNode on sockets, and the five local services."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+
+from hashell.model.diagnostics import HashellError
+from hashell.model.exitcodes import ExitCode
+from hashell.stack.membership.cmap.values import CmapValue
+from hashell.stack.membership.conf.diagnostics import ConfRule, ConfUnreadable, NotSupported
+from hashell.stack.membership.conf.effective import RingFacts, ring_facts
+from hashell.stack.membership.conf.nodes import ConfNode, find_local, read_nodes
+from hashell.stack.membership.conf.parser import Conf, parse_conf
+from hashell.stack.membership.host import RingHost
+from hashell.stack.membership.storage import RingStorage
+from hashell.stack.settings import NodeSettings
+
+log = logging.getLogger("membership")
+
+
+def read_conf(settings: NodeSettings) -> Conf:
+    """The node's corosync.conf. Raises HashellError when it cannot be read or has errors."""
+    path = settings.corosync_conf
+    try:
+        content = path.read_text(errors="surrogateescape")
+    except OSError as error:
+        raise HashellError(ConfUnreadable(reason=f"{path}: {error.strerror}")) from None
+    conf = parse_conf(content, str(path))
+    for extra in sorted(path.parent.glob("uidgid.d/*")):
+        more = parse_conf(extra.read_text(errors="surrogateescape"), str(extra))
+        conf.values.update({k: v for k, v in more.values.items() if k.startswith("uidgid.")})
+    return conf
+
+
+def resolve(conf: Conf, nodes: list[ConfNode]) -> dict[int, str]:
+    """Numeric ring address of every node. Raises HashellError for a name that has none."""
+    prefer = socket.AF_INET if conf.text("totem.ip_version", "ipv6-4") in ("ipv4", "ipv4-6") else socket.AF_UNSPEC
+    addresses = {}
+    for node in nodes:
+        name = node.addresses[0]
+        try:
+            found = socket.getaddrinfo(name, None, prefer, socket.SOCK_DGRAM)
+        except OSError as error:
+            raise HashellError(
+                ConfRule(
+                    place=conf.place(f"nodelist.node.{node.pos}.ring0_addr"),
+                    problem=f"ring0_addr {name} has no address: {error.strerror}",
+                    advice="give a numeric address or add the name to /etc/hosts",
+                )
+            ) from None
+        addresses[node.nodeid] = str(found[0][4][0])
+    return addresses
+
+
+def is_local(address: str) -> bool:
+    """Can a socket be bound to this address or name here?"""
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(address, 0, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(where)
+    except OSError:
+        return False
+    return True
+
+
+def load(settings: NodeSettings) -> tuple[RingFacts, dict[int, str], dict[str, CmapValue]]:
+    """Everything that follows from the file for this node. Raises HashellError."""
+    conf = read_conf(settings)
+    nodes = read_nodes(conf)
+    if not nodes:
+        raise HashellError(
+            ConfRule(place=conf.place(), problem="there is no nodelist", advice="add nodelist { node { ... } }")
+        )
+    local = find_local(conf, nodes, settings.name, os.uname().nodename, is_local)
+    barrier = RingStorage(settings.ring_dir, local.nodeid).expected_votes()
+    facts = ring_facts(conf, nodes, local, barrier)
+    if facts.transport != "udpu":
+        place = conf.place("totem.transport")
+        instead = "set transport: udpu in the totem section"
+        raise HashellError(NotSupported(place=place, what=f"transport {facts.transport}", instead=instead))
+    for warning in conf.warnings:
+        log.warning("%s", warning)
+    return facts, resolve(conf, nodes), conf.values
+
+
+async def main(settings: NodeSettings, stop: asyncio.Event) -> int:
+    """Run the ring until `stop` is set or the ring ends it; returns the exit code."""
+    try:
+        host = RingHost(settings, *load(settings), lambda: load(settings))
+        await host.start()
+    except HashellError as error:
+        for diagnostic in error.diagnostics:
+            log.error("%s", diagnostic)
+        return int(error.exit_code)
+    except OSError as error:
+        log.error("the ring cannot start: %s", error)
+        return int(ExitCode.OSFILE)
+    gc.collect()
+    gc.freeze()
+    log.info("ring daemon of node %d (%s) is up", host.node.node_id, host.facts.local.label)
+    waiting = [asyncio.ensure_future(e.wait()) for e in (stop, host.stopping)]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    await host.leave()
+    return host.exit_code

@@ -1,0 +1,1 @@
+"""The local sockets of the ring services: cpg, quorum, votequorum, cmap, cfg."""

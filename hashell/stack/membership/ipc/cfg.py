@@ -1,0 +1,83 @@
+"""The cfg service for local clients (spec ipc.md section 4.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hashell.stack.effects import Effect
+from hashell.stack.membership.effects import Refused, ShutdownReply, TestShutdown
+from hashell.stack.membership.ipc.service import Service
+from hashell.stack.wire.corosync import cfg
+from hashell.stack.wire.corosync.layout import CsError
+from hashell.stack.wire.ipcserver import Connection
+
+
+class CfgService(Service):
+    name = cfg.SERVICE
+    decode = staticmethod(cfg.decode_request)
+    acknowledge = staticmethod(cfg.ack)
+
+    def closed(self, client: int) -> None:
+        self.host.perform(self.node.call(lambda: self.node.cfg.disconnect(client)))
+
+    def handle(self, client: int, connection: Connection, request: Any) -> None:
+        core = self.node.cfg
+        host = self.host
+        match request:
+            case cfg.LocalGet():
+                self.reply(connection, cfg.LocalReply(self.node.node_id))
+            case cfg.RingStatusGet():
+                address = host.addresses[self.node.node_id]
+                self.reply(connection, cfg.RingStatusReply(((f"0 {address}", "OK"),)))
+            case cfg.RingReenable():
+                raise Refused(CsError.NOT_SUPPORTED)
+            case cfg.GetNodeAddrs():
+                wanted = host.addresses.get(request.nodeid or self.node.node_id)
+                if wanted is None:
+                    raise Refused(CsError.NOT_EXIST)
+                self.reply(connection, cfg.NodeAddrsReply((wanted,)))
+            case cfg.NodeStatusGet():
+                self._status(connection, request)
+            case cfg.TryShutdown():
+                host.perform(self.node.call(lambda: core.try_shutdown(client, request.flags)))
+            case _:
+                self._plain(client, request)
+                self.reply(connection, cfg.ack(request))
+
+    def _plain(self, client: int, request: Any) -> None:
+        core = self.node.cfg
+        match request:
+            case cfg.KillNode():
+                if request.nodeid not in self.node.members:
+                    raise Refused(CsError.NOT_EXIST)
+                self.host.perform(self.node.call(lambda: core.kill(request.nodeid, request.reason)))
+            case cfg.ReloadConfig():
+                self.host.perform(self.node.call(lambda: core.reload(client)))
+            case cfg.ReplyToShutdown():
+                self.host.perform(self.node.call(lambda: core.reply_shutdown(client, bool(request.answer))))
+            case cfg.TrackStart():
+                core.track(client)
+            case cfg.TrackStop():
+                core.untrack(client)
+            case cfg.ReopenLog():
+                self.host.reopen_log()
+
+    def _status(self, connection: Connection, request: cfg.NodeStatusGet) -> None:
+        if request.version != cfg.NODE_STATUS_VERSION:
+            self.reply(connection, cfg.node_status_version_error())
+            return
+        address = self.host.addresses.get(request.nodeid)
+        if address is None:
+            raise Refused(CsError.NOT_EXIST)
+        here = int(request.nodeid in self.node.members)
+        own = self.host.addresses[self.node.node_id]
+        link = cfg.LinkStatus(1, here, 1, self.node.config.totem.net_mtu, own, address)
+        self.reply(connection, cfg.NodeStatusReply(request.nodeid, here, 0, 0, 0, 0, 0, (link,)))
+
+    def effect(self, effect: Effect) -> None:
+        if isinstance(effect, TestShutdown):
+            self.tell(effect.clients, cfg.TestShutdown(effect.flags))
+        elif isinstance(effect, ShutdownReply):
+            connection = self.connections.get(effect.client)
+            if connection is not None:
+                self.reply(connection, cfg.ack(cfg.TryShutdown(0), effect.code))

@@ -178,3 +178,14 @@ def run_deferred_checks(ws: WorkingSet) -> None:
                 clear_failcount_op(ws, rsc, node, "action definition changed")
         elif compare_digests(ws, rsc, entry, node).result not in (DigestResult.UNKNOWN, DigestResult.MATCH):
             clear_failcount_op(ws, rsc, node, "resource parameters have changed")
+
+
+def clear_orphan_failcounts(ws: WorkingSet) -> None:
+    """Forget the failures of resources that are no longer configured, before they stop."""
+    for rsc in ws.resources:
+        if not rsc.removed:
+            continue
+        for node in ws.nodes:
+            if node.online and failcount(ws, node, rsc)[0] != 0:
+                clear = clear_failcount_op(ws, rsc, node, "it is orphaned")
+                new_ordering(ws, rsc, None, clear, rsc, op_key(rsc, "stop"), None, Rel.ORDERED)

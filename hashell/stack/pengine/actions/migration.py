@@ -37,8 +37,8 @@ def create_migration(ws: WorkingSet, rsc: Resource, current: Node, target: Node)
     migrate_from = rsc_op(ws, rsc, "migrate_from", target, True)
     stop.flags |= Act.MIGRATABLE
     start.flags |= Act.MIGRATABLE | Act.PSEUDO
+    migrate_from.flags |= Act.MIGRATABLE
     if migrate_to is not None:
-        migrate_from.flags |= Act.MIGRATABLE
         migrate_to.flags |= Act.MIGRATABLE
         migrate_to.needs = start.needs
         order_tasks(ws, rsc, "monitor", rsc, "migrate_to", Rel.ORDERED)
@@ -46,7 +46,6 @@ def create_migration(ws: WorkingSet, rsc: Resource, current: Node, target: Node)
             ws, rsc, "migrate_to", rsc, "migrate_from", Rel.ORDERED | Rel.UNMIGRATABLE_THEN_BLOCKS
         )
     else:
-        migrate_from.flags |= Act.MIGRATABLE
         migrate_from.needs = start.needs
         order_tasks(ws, rsc, "monitor", rsc, "migrate_from", Rel.ORDERED)
     flags = Rel.ORDERED | Rel.UNMIGRATABLE_THEN_BLOCKS

@@ -118,9 +118,10 @@ def _restart(ws: WorkingSet, rsc: Resource, need_stop: bool, need_promote: bool,
     role = rsc.orig_role
     while role != Role.STOPPED:
         following = _STEP[role][Role.STOPPED]
-        _step(ws, rsc, role, following, target, not need_stop)
+        if not _step(ws, rsc, role, following, target, not need_stop):
+            break
         role = following
-    while role <= rsc.next_role and role != rsc.orig_role and not rsc.blocked:
+    while rsc.orig_role <= rsc.next_role and role != rsc.orig_role and not rsc.blocked:
         following = _STEP[role][rsc.orig_role]
         optional = not need_stop and not (following == Role.PROMOTED and need_promote)
         if not _step(ws, rsc, role, following, target, optional):
@@ -141,7 +142,7 @@ def _step(ws: WorkingSet, rsc: Resource, role: int, following: int, node: Node |
     """Create the actions of one step; False when there are none for it."""
     task = _OPERATION.get((role, following))
     if task is None:
-        return (role, following) == (_ST, _U)
+        return False
     if task == "stop":
         _stop(ws, rsc, optional)
     elif task == "start":

@@ -11,6 +11,7 @@ from hashell.stack.pengine.kinds import OcfRc, Role
 from hashell.stack.pengine.kinds import Order as Rel
 from hashell.stack.pengine.order.create import new_ordering
 from hashell.stack.pengine.order.flagsof import action_flags
+from hashell.stack.pengine.order.relate import relate
 from hashell.stack.pengine.unpack.operations import configured_ops, op_enabled
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ def recurring_ops(rsc: Resource) -> list[RecurringOp]:
     return found
 
 
+def _running_on(rsc: Resource, op: RecurringOp, node: Node) -> list[Action]:
+    """The known actions of that operation on exactly that node."""
+    return [action for action in rsc.actions_by_key.get(op.key.lower(), ()) if action.node is node]
+
+
 def create_recurring(ws: WorkingSet, rsc: Resource) -> None:
     """Schedule, keep or cancel the recurring operations."""
     if rsc.blocked or rsc.maintenance:
@@ -76,8 +82,11 @@ def create_recurring(ws: WorkingSet, rsc: Resource) -> None:
 
 def _create_active(ws: WorkingSet, rsc: Resource, start: Action, node: Node | None, op: RecurringOp) -> None:
     assert node is not None
-    optional = bool(action_flags(start, None) & Act.OPTIONAL) and any(
-        not action.flags & Act.RESCHEDULE for action in find_actions(rsc, op.key, node)
+    running = _running_on(rsc, op, node)
+    optional = (
+        bool(action_flags(start, None) & Act.OPTIONAL)
+        and bool(running)
+        and not any(action.flags & Act.RESCHEDULE for action in running)
     )
     matches = rsc.next_role != Role.PROMOTED if op.role == Role.UNKNOWN else rsc.next_role == op.role
     if not matches:
@@ -116,19 +125,19 @@ def _create_inactive(ws: WorkingSet, rsc: Resource, target: Node | None, op: Rec
     """Operations that watch that the resource stays stopped where it should be."""
     for node in ws.nodes:
         if node is target:
-            if find_actions(rsc, op.key, node):
+            if _running_on(rsc, op, node):
                 cancel = new_cancel(ws, rsc, op.name, op.interval_ms, node)
                 if rsc.next_role in (Role.STARTED, Role.UNPROMOTED):
                     new_ordering(
                         ws, rsc, None, cancel, rsc, op_key(rsc, "start"), None, Rel.UNRUNNABLE_FIRST_BLOCKS
                     )
             continue
-        optional = bool(find_actions(rsc, op.key, node))
+        optional = bool(_running_on(rsc, op, node))
         action = new_action(ws, rsc, op.key, op.name, node, optional)
         action.meta["op_target_rc"] = str(OcfRc.NOT_RUNNING)
         if rsc.managed:
             for probe in find_actions(rsc, op_key(rsc, "monitor"), node):
-                _order(ws, probe, action, Rel.UNRUNNABLE_FIRST_BLOCKS)
+                relate(probe, action, Rel.UNRUNNABLE_FIRST_BLOCKS)
         for stop in find_actions(rsc, op_key(rsc, "stop"), node):
             if not stop.optional and not action.optional and not rsc.managed:
                 action.flags |= Act.OPTIONAL
@@ -138,9 +147,3 @@ def _create_inactive(ws: WorkingSet, rsc: Resource, target: Node | None, op: Rec
                 new_ordering(ws, rsc, stop.key, stop, rsc, None, action, _AFTER)
         if not node.online or node.unclean:
             action.flags &= ~Act.RUNNABLE
-
-
-def _order(ws: WorkingSet, first: Action, then: Action, flags: int) -> None:
-    from hashell.stack.pengine.order.relate import relate
-
-    relate(first, then, flags)

@@ -37,6 +37,7 @@ class AgentInfo:
     actions: tuple[Action, ...] = ()
     short: str = ""
     long: str = ""
+    partial: bool = False  #: only known by name: its parameters and actions cannot be checked
 
     @property
     def promotable(self) -> bool:

@@ -1,0 +1,180 @@
+"""The entry point of `hashell`: options, then a program of its own, one command, a script, or the prompt."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashell.shell.session import Options
+
+USAGE = """\
+usage: hashell [OPTIONS] [COMMAND …]
+
+Without a command hashell is an interactive shell; a command is done and hashell ends;
+the name of a level (configure, resource, node, cluster, ra) opens the shell at that level.
+
+  -f, --file FILE     run the commands in FILE (- is standard input)
+  -F, --force         answer questions with yes, commit in spite of semantic errors
+  -n, --no            answer questions with no
+  -w, --wait          after a change wait until the cluster has settled
+  -c, --cib NAME      work on the shadow CIB of that name
+  -N, --node NAME     talk to this embedded node
+  -D, --display STYLE plain, color or color-always
+      --output-as F   text, json or xml for commands that show something
+  -R, --regression    echo each line before it is run
+  -d, --debug         more details
+      --version       print the version
+  -h, --help          print this help; `hashell help` lists all commands
+
+To begin:   hashell cluster start --embedded 3     three nodes on this machine, no root needed
+            hashell status
+            hashell configure load update examples/web-cluster.crm
+            hashell monitor
+"""
+
+_FLAGS = {"-F": "force", "--force": "force", "-n": "decline", "--no": "decline", "-w": "wait", "--wait": "wait",
+          "-d": "debug", "--debug": "debug", "-R": "echo", "--regression": "echo", "--regression-tests": "echo"}
+_VALUES = {"-c": "shadow", "--cib": "shadow", "-N": "node", "--node": "node", "-D": "style", "--display": "style",
+           "--output-as": "form"}
+#: Commands that are programs with options of their own: word -> module with main(argv) -> int.
+PROGRAMS = {"simulate": "hashell.shell.simulate", "monitor": "hashell.tui", "demo": "hashell.shell.demo"}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run hashell. Returns the exit code; never raises but for SystemExit from a program's own options."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:
+        print("Ctrl-C, leaving", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001
+        from hashell.shell.crash import report_crash
+
+        print(report_crash(error), file=sys.stderr)
+        return 70
+
+
+def _main(arguments: list[str]) -> int:
+    if arguments[:1] and arguments[0] in PROGRAMS:
+        return run_program(arguments[0], arguments[1:])
+    parsed = parse_options(arguments)
+    if isinstance(parsed, int):
+        return parsed
+    options, script, words = parsed
+    if words and words[0] in PROGRAMS:
+        return run_program(words[0], words[1:])
+    return run_shell(options, script, words)
+
+
+def run_program(name: str, arguments: list[str]) -> int:
+    """One of PROGRAMS."""
+    try:
+        module = importlib.import_module(PROGRAMS[name])
+        program = module.main
+    except (ModuleNotFoundError, AttributeError) as error:
+        print(f"error: {name} is not part of this installation ({error})", file=sys.stderr)
+        return 5
+    return int(program(arguments) or 0)
+
+
+def parse_options(arguments: list[str]) -> tuple[Options, str, list[str]] | int:
+    """Options, script file and words; or an exit code when there is nothing more to do."""
+    from hashell.shell.session import Options
+
+    options, script, rest = Options(), "", list(arguments)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        name, equals, value = rest.pop(0).partition("=")
+        if name in ("-h", "--help"):
+            print(USAGE, end="")
+            return 0
+        if name == "--version":
+            print(version_text())
+            return 0
+        if name in _FLAGS:
+            setattr(options, _FLAGS[name], True)
+            continue
+        if name not in _VALUES and name not in ("-f", "--file", "-o", "--option"):
+            return usage_error(f"unknown option {name}")
+        if not equals:
+            if not rest:
+                return usage_error(f"option {name} needs a value")
+            value = rest.pop(0)
+        if name in ("-f", "--file"):
+            script = value
+        elif name in ("-o", "--option"):
+            key, sign, setting = value.partition("=")
+            if not sign or "." not in key:
+                return usage_error(f"expected -o SECTION.NAME=VALUE, found {value}")
+            options.temporary[key] = setting
+        else:
+            setattr(options, _VALUES[name], value)
+    return _checked(options, script, rest)
+
+
+def _checked(options: Options, script: str, words: list[str]) -> tuple[Options, str, list[str]] | int:
+    for index, word in enumerate(words):
+        if word.startswith("--output-as="):
+            options.form = word.partition("=")[2]
+            words = words[:index] + words[index + 1:]
+            break
+    if options.form not in ("text", "json", "xml"):
+        return usage_error(f"--output-as is text, json or xml, not {options.form}")
+    if any(s not in ("plain", "color", "color-always", "uppercase") for s in options.style.split(",")):
+        return usage_error(f"-D is plain, color or color-always, not {options.style}")
+    return options, script, words
+
+
+def usage_error(message: str) -> int:
+    from hashell.shell.diagnostics import BadOption
+
+    print(BadOption(message=message), file=sys.stderr)
+    return 64
+
+
+def version_text() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        number = version("hashell")
+    except PackageNotFoundError:
+        number = "unknown"
+    return f"hashell {number} (CRM feature set 3.20.0)"
+
+
+def run_shell(options: Options, script: str, words: list[str]) -> int:
+    """A script, one command line, a session at a level, or the prompt."""
+    from hashell.model.diagnostics import HashellError
+    from hashell.shell import batch
+    from hashell.shell.session import Session
+
+    terminal = sys.stdin is not None and sys.stdin.isatty()
+    session = Session(options, interactive=False)
+    try:
+        if words:
+            code, at_level = batch.run_arguments(session, words)
+            if not at_level:
+                return int(code)
+        if script or not terminal:
+            try:
+                lines = batch.read_script(script or "-")
+            except HashellError as error:
+                session.tell(*error.diagnostics)
+                return 2
+            return int(batch.run_script(session, lines))
+        from hashell.shell.interactive import run_interactive
+
+        session.interactive = True
+        return int(run_interactive(session))
+    finally:
+        session.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Agent metadata for the configure level: agents installed here, bundled ones, and well-known names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hashell.grammar.agents import Action, AgentInfo, Parameter
+from hashell.model.agentmeta import AgentMetadata
+from hashell.model.diagnostics import HashellError
+
+if TYPE_CHECKING:
+    from hashell.ra.registry import AgentRegistry
+    from hashell.shell.session import Session
+
+#: Agents that exist on most cluster nodes. Where one is not installed, as on an administrator's desk, its name is
+#: accepted and its parameters are left unchecked.
+WELL_KNOWN: dict[str, tuple[str, ...]] = {
+    "ocf:heartbeat": (
+        "CTDB", "Delay", "Filesystem", "IPsrcaddr", "LVM-activate", "MailTo", "Raid1", "Route", "SendArp", "Squid",
+        "VirtualDomain", "Xen", "anything", "apache", "conntrackd", "db2", "dhcpd", "docker", "exportfs", "galera",
+        "iSCSILogicalUnit", "iSCSITarget", "iface-vlan", "lvmlockd", "mysql", "named", "nfsnotify", "nfsserver", "nginx",
+        "oracle", "pgsql", "podman", "portblock", "postfix", "rabbitmq-cluster", "redis", "rsyncd", "symlink", "tomcat",
+        "varnish",
+    ),
+    "ocf:pacemaker": ("ClusterMon", "HealthCPU", "HealthSMART", "SysInfo", "attribute", "controld", "ifspeed", "ping",
+                      "remote"),
+    "ocf:linbit": ("drbd",),
+    "stonith": ("fence_apc", "fence_apc_snmp", "fence_aws", "fence_azure_arm", "fence_gce", "fence_idrac", "fence_ilo",
+                "fence_ipmilan", "fence_mpath", "fence_redfish", "fence_sbd", "fence_scsi", "fence_virsh",
+                "fence_virt", "fence_vmware_rest", "fence_watchdog", "fence_xvm"),
+}
+
+
+class ShellAgents:
+    """The AgentDirectory of a session. Agents are asked once per session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._registry: AgentRegistry | None = None
+        self._found: dict[tuple[str, str, str], AgentInfo | None] = {}
+
+    @property
+    def registry(self) -> AgentRegistry:
+        if self._registry is None:
+            from hashell.ra.registry import AgentRegistry
+            from hashell.stack.settings import NodeSettings
+
+            self._registry = AgentRegistry.of(NodeSettings())
+        return self._registry
+
+    def providers(self, agent: str) -> list[str]:
+        found = [p for p in self.registry.providers("ocf") if agent in self.registry.types("ocf", p)]
+        for name, types in WELL_KNOWN.items():
+            standard, _, provider = name.partition(":")
+            if standard == "ocf" and agent in types and provider not in found:
+                found.append(provider)
+        return found
+
+    def types(self, standard: str, provider: str = "") -> list[str]:
+        """Agents of a class installed here; [] for a class that is not supported."""
+        try:
+            return self.registry.types(standard, provider)
+        except HashellError:
+            return []
+
+    def metadata(self, standard: str, provider: str, agent: str) -> AgentMetadata:
+        """All an agent says. Raises HashellError."""
+        from hashell.ra.agent import AgentId
+
+        return self._session.run(self.registry.metadata(AgentId(standard, provider, agent)))
+
+    def info(self, standard: str, provider: str, agent: str) -> AgentInfo | None:
+        key = (standard, provider, agent)
+        if key not in self._found:
+            self._found[key] = self._lookup(*key)
+        return self._found[key]
+
+    def _lookup(self, standard: str, provider: str, agent: str) -> AgentInfo | None:
+        if not agent:
+            return None
+        try:
+            return _info(self.metadata(standard, provider, agent))
+        except HashellError:
+            name = f"{standard}:{provider}" if provider else standard
+            return AgentInfo(partial=True) if agent in WELL_KNOWN.get(name, ()) else None
+
+
+def _info(metadata: AgentMetadata) -> AgentInfo:
+    parameters = {
+        p.name: Parameter(p.name, p.required and p.default is None, bool(p.unique_group), p.default or "", p.shortdesc,
+                          p.type)
+        for p in metadata.parameters
+    }
+    actions = tuple(Action(a.name, a.timeout, a.interval, a.role) for a in metadata.actions)
+    return AgentInfo(parameters, actions, metadata.shortdesc, metadata.longdesc)

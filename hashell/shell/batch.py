@@ -1,0 +1,56 @@
+"""Batch mode: command lines from a file, standard input or the arguments; any failed line makes the end a failure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from hashell.grammar.lines import LogicalLine, logical_lines, words_as_line
+from hashell.model.diagnostics import HashellError
+from hashell.model.exitcodes import ExitCode
+from hashell.shell.diagnostics import UnreadableFile
+from hashell.shell.execute import guarded, leave, run_line
+from hashell.shell.session import Session
+
+
+def read_script(path: str) -> list[LogicalLine]:
+    """The lines of a script, `-` for standard input. Raises HashellError (UnreadableFile)."""
+    if path == "-":
+        return logical_lines(sys.stdin.read(), "stdin")
+    try:
+        return logical_lines(Path(path).read_bytes().decode("utf-8"), path)
+    except UnicodeDecodeError:
+        raise HashellError(UnreadableFile(path=path, reason="it is not UTF-8 text")) from None
+    except OSError as error:
+        raise HashellError(UnreadableFile(path=path, reason=error.strerror or str(error))) from None
+
+
+def run_script(session: Session, lines: Iterable[LogicalLine]) -> ExitCode:
+    """Run every line; the exit code of the first that failed, ERROR at most once."""
+    failed = ExitCode.OK
+    for line in lines:
+        code = run_line(session, line)
+        if failed is ExitCode.OK and code is not ExitCode.OK:
+            failed = code
+        if session.left:
+            break
+    code = finish(session)
+    return failed if failed is not ExitCode.OK else code
+
+
+def run_arguments(session: Session, words: list[str]) -> tuple[ExitCode, bool]:
+    """One line given as arguments: its exit code, and whether it ended at a level (a session starts there)."""
+    code = run_line(session, words_as_line(words))
+    at_level = code is ExitCode.OK and len(session.stack) > 1 and not session.left
+    return code, at_level
+
+
+def finish(session: Session) -> ExitCode:
+    """Leave all levels, committing what is pending."""
+
+    def work() -> ExitCode:
+        leave(session, 1)
+        return ExitCode.OK
+
+    return guarded(session, work)

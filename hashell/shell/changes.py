@@ -1,0 +1,229 @@
+"""Changes that the resource and node levels make to a CIB, with the ids that Pacemaker's own tools would use. Pure."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+
+from lxml import etree
+
+from hashell.model.diagnostics import HashellError
+from hashell.model.ids import free_id, sanitize_id
+from hashell.shell.diagnostics import CommandFailed
+
+Element = etree._Element
+
+RESOURCES = ("primitive", "group", "clone", "master", "bundle")
+
+
+def _failed(message: str, hint: str = "") -> HashellError:
+    return HashellError(CommandFailed(message=message, hint=hint))
+
+
+class Cib:
+    """A copy of a CIB to be changed; `notes` are things to tell the user."""
+
+    def __init__(self, cib: Element) -> None:
+        self.root = copy.deepcopy(cib)
+        self.notes: list[str] = []
+
+    # -- finding -------------------------------------------------------------------------------------------
+
+    def section(self, name: str) -> Element:
+        configuration = self.root.find("configuration")
+        if configuration is None:
+            configuration = etree.SubElement(self.root, "configuration")
+        found = configuration.find(name)
+        return found if found is not None else etree.SubElement(configuration, name)
+
+    def resource(self, name: str) -> Element:
+        """The resource of that id. Raises HashellError."""
+        known: list[str] = []
+        for element in self.section("resources").iter(*RESOURCES):
+            if element.get("id") == name:
+                return element
+            known.append(element.get("id", ""))
+        near = difflib.get_close_matches(name, known, 1)
+        raise _failed(f"resource {name} does not exist", f"did you mean '{near[0]}'?" if near else
+                      "`resource status` lists all")
+
+    def node(self, name: str) -> Element:
+        """The node of that name or id. Raises HashellError."""
+        for element in self.section("nodes").findall("node"):
+            if name in (element.get("uname"), element.get("id")):
+                return element
+        raise _failed(f"node {name} does not exist", f"nodes: {' '.join(self.nodes())}")
+
+    def nodes(self) -> list[str]:
+        return [n.get("uname", "") for n in self.section("nodes").findall("node")]
+
+    def _ids(self) -> list[str]:
+        return [e.get("id", "") for e in self.root.iter(etree.Element) if e.get("id")]
+
+    def top(self, element: Element, kinds: tuple[str, ...] = ("clone", "master", "bundle")) -> Element:
+        """The outermost container of those kinds, or the element itself."""
+        best, parent = element, element.getparent()
+        while parent is not None:
+            if parent.tag in kinds:
+                best = parent
+            parent = parent.getparent()
+        return best
+
+    def movable(self, name: str) -> str:
+        """The id that move and ban constraints name: a group's or clone's rather than its member's."""
+        return self.top(self.resource(name), RESOURCES).get("id", name)
+
+    # -- name/value pairs ----------------------------------------------------------------------------------
+
+    def _set_pair(self, owner: Element, tag: str, set_id: str, name: str, value: str) -> None:
+        sets = [s for s in owner.findall(tag) if s.get("id-ref") is None]
+        for block in sets:
+            for pair in block.findall("nvpair"):
+                if pair.get("name") == name:
+                    pair.set("value", value)
+                    return
+        block = next((s for s in sets if s.find("rule") is None), None) if sets else None
+        if block is None:
+            block = etree.SubElement(owner, tag, id=free_id(set_id, self._ids()))
+        ident = free_id(sanitize_id(f"{block.get('id')}-{name}"), self._ids())
+        etree.SubElement(block, "nvpair", id=ident, name=name, value=value)
+
+    def _delete_pair(self, owner: Element, tag: str, name: str) -> bool:
+        found = [p for block in owner.findall(tag) for p in block.findall("nvpair") if p.get("name") == name]
+        for pair in found:
+            block = pair.getparent()
+            if block is not None:
+                block.remove(pair)
+        return bool(found)
+
+    def pair(self, name: str, tag: str, attribute: str) -> Element | None:
+        for block in self.resource(name).findall(tag):
+            for pair in block.findall("nvpair"):
+                if pair.get("name") == attribute:
+                    return pair
+        return None
+
+    def set_attribute(self, name: str, tag: str, attribute: str, value: str) -> None:
+        owner = self.resource(name)
+        self._set_pair(owner, tag, f"{name}-{tag}", attribute, value)
+
+    def delete_attribute(self, name: str, tag: str, attribute: str) -> None:
+        if not self._delete_pair(self.resource(name), tag, attribute):
+            raise _failed(f"{attribute} of {name} is not set")
+
+    def set_meta(self, name: str, attribute: str, value: str) -> None:
+        owner = self.top(self.resource(name))
+        self._set_pair(owner, "meta_attributes", f"{owner.get('id')}-meta_attributes", attribute, value)
+
+    def set_target_role(self, name: str, role: str) -> None:
+        """Start or stop: on the clone of a clone's member; members that say otherwise follow."""
+        owner = self.top(self.resource(name))
+        self.set_meta(name, "target-role", role)
+        for child in owner.iter(*RESOURCES):
+            if child is not owner and any(
+                p.get("name") == "target-role" and p.get("value") != role
+                for block in child.findall("meta_attributes") for p in block.findall("nvpair")
+            ):
+                self._delete_pair(child, "meta_attributes", "target-role")
+                self.notes.append(f"target-role of {child.get('id')} removed, so that {owner.get('id')} decides")
+
+    def set_promotion(self, name: str, role: str) -> None:
+        owner = self.top(self.resource(name))
+        promotable = owner.tag == "master" or owner.tag == "bundle" or any(
+            p.get("name") == "promotable" and p.get("value", "").lower() in ("true", "yes", "on", "1", "y")
+            for block in owner.findall("meta_attributes") for p in block.findall("nvpair")
+        )
+        if not promotable:
+            raise _failed(f"{name} is not a promotable resource", "a clone is promotable with meta promotable=true")
+        self.set_meta(name, "target-role", role)
+
+    # -- placement -----------------------------------------------------------------------------------------
+
+    def prefer(self, name: str, node: str, lifetime: str = "") -> None:
+        """The constraint of `move`: cli-prefer-NAME."""
+        self.node(node)
+        self._remove(f"cli-prefer-{name}")
+        self._remove(f"cli-ban-{name}-on-{node}")
+        self._constraint(f"cli-prefer-{name}", name, node, "INFINITY", lifetime)
+        self.notes.append(f"Move constraint created for {name} to {node}; `resource clear {name}` removes it")
+
+    def ban(self, name: str, node: str, lifetime: str = "") -> None:
+        """The constraint of `ban`: cli-ban-NAME-on-NODE."""
+        self.node(node)
+        self._remove(f"cli-ban-{name}-on-{node}")
+        self._constraint(f"cli-ban-{name}-on-{node}", name, node, "-INFINITY", lifetime)
+        self.notes.append(f"{name} will not run on {node} until `resource clear {name}`")
+
+    def _constraint(self, ident: str, name: str, node: str, score: str, lifetime: str) -> None:
+        location = etree.SubElement(self.section("constraints"), "rsc_location", id=ident, rsc=name, role="Started")
+        if not lifetime:
+            location.set("node", node)
+            location.set("score", score)
+            return
+        rule = etree.SubElement(location, "rule", {"id": f"{ident}-rule", "score": score, "boolean-op": "and"})
+        etree.SubElement(rule, "expression", id=f"{ident}-expr", attribute="#uname", operation="eq", value=node)
+        etree.SubElement(rule, "date_expression", id=f"{ident}-lifetime", operation="lt", end=expiry(lifetime))
+
+    def _remove(self, ident: str) -> bool:
+        for element in self.section("constraints").findall("rsc_location"):
+            if element.get("id") == ident:
+                self.section("constraints").remove(element)
+                return True
+        return False
+
+    def clear(self, name: str, node: str = "") -> None:
+        """Remove what move and ban made for a resource, on one node or all."""
+        names = {name, self.movable(name)}
+        removed = []
+        for element in list(self.section("constraints").findall("rsc_location")):
+            ident = element.get("id", "")
+            if element.get("rsc") not in names or not ident.startswith(("cli-prefer-", "cli-ban-", "cli-standby-")):
+                continue
+            target = element.get("node") or next(
+                (e.get("value", "") for e in element.iter("expression") if e.get("attribute") == "#uname"), "")
+            if node and target != node:
+                continue
+            self.section("constraints").remove(element)
+            removed.append(ident)
+        self.notes.append(f"removed {', '.join(removed)}" if removed else f"{name} has no move or ban constraints")
+
+    # -- nodes ---------------------------------------------------------------------------------------------
+
+    def set_node_attribute(self, name: str, attribute: str, value: str | None, tag: str = "instance_attributes") -> None:
+        """Set (or, with None, delete) a permanent attribute of a node."""
+        node = self.node(name)
+        suffix = "-utilization" if tag == "utilization" else ""
+        if value is None:
+            self._delete_pair(node, tag, attribute)
+        else:
+            self._set_pair(node, tag, f"nodes-{node.get('id')}{suffix}", attribute, value)
+
+    def node_attribute(self, name: str, attribute: str, tag: str = "instance_attributes") -> str | None:
+        for block in self.node(name).findall(tag):
+            for pair in block.findall("nvpair"):
+                if pair.get("name") == attribute:
+                    return pair.get("value")
+        return None
+
+    def delete_node(self, name: str) -> None:
+        """Remove a node from configuration and status."""
+        node = self.node(name)
+        ident = node.get("id")
+        self.section("nodes").remove(node)
+        for state in self.root.findall("status/node_state"):
+            if state.get("id") == ident or state.get("uname") == name:
+                status = state.getparent()
+                if status is not None:
+                    status.remove(state)
+
+
+def expiry(lifetime: str) -> str:
+    """The end of an ISO 8601 duration from now, in UTC. Raises HashellError."""
+    from datetime import UTC, datetime, timedelta
+
+    from hashell.model.durations import iso_seconds
+
+    seconds = iso_seconds(lifetime.upper())
+    if seconds is None:
+        raise _failed(f"{lifetime} is not a duration", "write P1D for a day, PT1H30M for an hour and a half")
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%SZ")

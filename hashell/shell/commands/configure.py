@@ -1,0 +1,303 @@
+"""Handlers of the configure level: show, load, save, edit, commit and changing objects by command."""
+
+from __future__ import annotations
+
+import sys
+
+from hashell.grammar.check import property_value
+from hashell.grammar.selection import select
+from hashell.model.diagnostics import HashellError, Severity
+from hashell.model.exitcodes import ExitCode
+from hashell.model.xmltext import pretty
+from hashell.shell.diagnostics import CommandFailed, UnreadableFile, WrongArguments
+from hashell.shell.session import Session
+
+
+def failed(message: str, hint: str = "") -> HashellError:
+    return HashellError(CommandFailed(message=message, hint=hint))
+
+
+# -- looking -----------------------------------------------------------------------------------------------------
+
+
+def show(session: Session, words: list[str]) -> None:
+    space = session.workspace
+    as_xml = "xml" in words[:1]
+    specs = [w for w in (words[1:] if as_xml else words) if not w.startswith("obscure:")]
+    hidden = tuple(w[8:] for w in words if w.startswith("obscure:"))
+    space.config.obscure = (*space.config.obscure, *hidden)
+    try:
+        if specs == ["changed"] and not as_xml:
+            diff(session, [])
+            return
+        elements = select(space.config, specs, space.original)
+        if as_xml:
+            session.out('<?xml version="1.0" ?>\n' + pretty(space.config.show_xml(elements)).rstrip("\n"))
+            return
+        text = space.config.show(elements)
+    finally:
+        if hidden:
+            space.config.obscure = space.config.obscure[:-len(hidden)]
+    if text:
+        from hashell.shell.colour import colour_statements
+
+        session.out(colour_statements(text) if session.output.coloured(session.output.stdout) else text)
+
+
+def diff(session: Session, words: list[str]) -> None:
+    for line in session.workspace.diff():
+        session.out(line)
+        if line.startswith("@@"):
+            session.out()
+
+
+def verify(session: Session, words: list[str]) -> ExitCode:
+    refused, found = session.workspace.findings(everything=True)
+    session.tell(*refused, *found)
+    bad = [d for d in (*refused, *found) if d.severity is Severity.ERROR]
+    return ExitCode.CONFIG if bad else ExitCode.OK
+
+
+def get_property(session: Session, words: list[str]) -> None:
+    from hashell.model.options import CLUSTER_OPTIONS
+
+    truth = "-t" in words
+    for name in (w for w in words if w != "-t"):
+        value = property_value(session.workspace.config, name)
+        option = CLUSTER_OPTIONS.get(name)
+        if value is None and option is not None:
+            value = option.default
+        if value is None:
+            raise failed(f"configure.get_property: {name}: property not set", "`show type:property` lists what is set")
+        if truth:
+            value = "true" if value.lower() in ("true", "yes", "on", "1", "y") else "false"
+        session.out(value)
+
+
+def schema(session: Session, words: list[str]) -> None:
+    from hashell.model.schema import schema_names
+
+    space = session.workspace
+    if not words:
+        session.out(space.config.schema)
+        return
+    if words[0] == space.config.schema:
+        session.note(f"already using schema {words[0]}")
+        return
+    if words[0] not in schema_names():
+        raise failed(f"schema {words[0]} does not exist", f"the newest is {schema_names()[-1]}")
+    space.config.root.set("validate-with", words[0])
+
+
+def upgrade(session: Session, words: list[str]) -> None:
+    from hashell.model.schema import schema_names
+
+    if words != ["force"]:
+        raise failed("configure.upgrade: the word 'force' is required", "an upgrade cannot be undone: upgrade force")
+    newest = schema_names()[-1]
+    session.workspace.config.root.set("validate-with", newest)
+    session.note(f"Current schema version is {newest}")
+
+
+# -- changing ----------------------------------------------------------------------------------------------------
+
+
+def _edit(session: Session, name: str, *args: object) -> None:
+    space = session.workspace
+    before = space.config.snapshot()
+    editor = space.editor()
+    try:
+        getattr(editor, name)(*args)
+    except HashellError:
+        space.config.restore(before)
+        raise
+    session.tell(*editor.notes)
+
+
+def delete(session: Session, words: list[str]) -> None:
+    force = any(w in ("-f", "--force") for w in words)
+    names = [w for w in words if w not in ("-f", "--force")]
+    if not names:
+        raise HashellError(WrongArguments(command="configure.delete", usage="delete [--force] ID…",
+                                          problem="no object named"))
+    for name in names:
+        session.workspace.config.get(name)
+    if not force and not session.options.force:
+        running = _running(session, names)
+        if running:
+            raise failed(f"resource {running[0]} is running, can't delete it",
+                         f"stop it first: resource stop {running[0]}; or: delete --force {running[0]}")
+    _edit(session, "delete", names)
+
+
+def _running(session: Session, names: list[str]) -> list[str]:
+    """Those of the resources that are active somewhere, judged by the recorded operations."""
+    root = session.workspace.config.root
+    if root.find("status/node_state") is None:
+        return []
+    board = session.run(session.cluster().board())
+    return [r.id for r in board.resources if r.id in names and r.nodes]
+
+
+def rename(session: Session, words: list[str]) -> None:
+    _edit(session, "rename", words[0], words[1])
+
+
+def modgroup(session: Session, words: list[str]) -> None:
+    if len(words) == 4:
+        raise HashellError(WrongArguments(command="configure.modgroup", given=4,
+                                          usage="modgroup GROUP add RESOURCE [after|before MEMBER]"))
+    _edit(session, "modgroup", *words)
+
+
+def set_value(session: Session, words: list[str]) -> None:
+    _edit(session, "set_value", words[0], words[1])
+
+
+def default_timeouts(session: Session, words: list[str]) -> None:
+    _edit(session, "default_timeouts", words)
+
+
+def erase(session: Session, words: list[str]) -> None:
+    if words not in ([], ["nodes"]):
+        raise failed(f"configure.erase: expected 'nodes' (found '{words[0]}')")
+    _edit(session, "erase", bool(words))
+
+
+def refresh(session: Session, words: list[str]) -> None:
+    if session.pending and session.interactive and "force" not in words and not session.ask(
+        "All changes will be dropped. Do you want to proceed?"
+    ):
+        return
+    session.workspace.reload()
+
+
+# -- commit ------------------------------------------------------------------------------------------------------
+
+
+def commit(session: Session, words: list[str]) -> None:
+    unknown = [w for w in words if w not in ("force", "replace", "--plan", "plan")]
+    if unknown:
+        raise HashellError(WrongArguments(command="configure.commit", usage="commit [force] [replace] [--plan]",
+                                          problem=f"'{unknown[0]}' is not an option of commit"))
+    space = session.workspace
+    if "--plan" in words or "plan" in words:
+        _show_plan(session)
+        return
+    if not space.pending:
+        session.note("apparently there is nothing to commit")
+        session.note("try changing something first")
+        return
+    if session.interactive and not _accept_plan(session):
+        session.note("not committed; the changes are still pending")
+        return
+    space.commit(force="force" in words, replace="replace" in words)
+
+
+def _show_plan(session: Session) -> None:
+    from hashell.shell.plans import plan_of
+
+    for line in plan_of(session).lines():
+        session.out(line)
+
+
+def _accept_plan(session: Session) -> bool:
+    """Interactively, a commit that stops or moves something that runs is shown and asked for first."""
+    from hashell.shell.plans import plan_of
+
+    if session.workspace.config.root.find("status/node_state") is None:
+        return True
+    try:
+        plan = plan_of(session)
+    except HashellError as error:
+        session.tell(*error.diagnostics)
+        return True
+    if not plan.disturbs:
+        return True
+    for line in plan.lines():
+        session.out(line)
+    return session.ask("Do you want to commit this?")
+
+
+def leave(session: Session) -> bool:
+    """On leaving the level: commit what is pending; interactively ask first. False: stay."""
+    if not session.pending:
+        session.drop_workspace()
+        return True
+    if session.interactive:
+        session.out("There are changes pending:")
+        diff(session, [])
+        answer = ""
+        while answer not in ("y", "n", "c"):
+            try:
+                answer = input("Do you want to commit them, or cancel the operation?  (y/n/c)? ").strip().lower()[:1]
+            except EOFError:
+                answer = "n"
+        if answer == "c":
+            return False
+        if answer == "n":
+            session.drop_workspace()
+            return True
+    try:
+        session.workspace.commit()
+    finally:
+        if not session.interactive:
+            session.drop_workspace()
+    session.drop_workspace()
+    return True
+
+
+def ptest(session: Session, words: list[str]) -> None:
+    known = ("nograph", "scores", "utilization", "actions")
+    for word in words:
+        if word not in known and word.strip("v"):
+            raise HashellError(WrongArguments(command="configure.ptest", usage="ptest [scores] [utilization] [actions]",
+                                              problem=f"'{word}' is not an option"))
+    from hashell.shell.plans import plan_of
+
+    plan = plan_of(session)
+    for line in plan.lines(scores="scores" in words):
+        session.out(line)
+
+
+# -- files -------------------------------------------------------------------------------------------------------
+
+
+def load(session: Session, words: list[str]) -> None:
+    from hashell.shell.commands import loading
+
+    loading.load(session, words)
+
+
+def save(session: Session, words: list[str]) -> None:
+    from pathlib import Path
+
+    from hashell.client.file import write_atomically
+
+    as_xml = words[0] == "xml" and len(words) > 1
+    specs, path = words[1 if as_xml else 0:-1], words[-1]
+    space = session.workspace
+    elements = select(space.config, specs, space.original)
+    if as_xml:
+        text = '<?xml version="1.0" ?>\n' + pretty(space.config.show_xml(elements))
+    else:
+        text = space.config.show(elements, reveal=True) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        write_atomically(Path(path), text)
+    except OSError as error:
+        raise HashellError(UnreadableFile(path=path, reason=error.strerror or str(error))) from None
+
+
+def edit(session: Session, words: list[str]) -> None:
+    from hashell.shell.commands import editing
+
+    editing.edit(session, words)
+
+
+def filter_(session: Session, words: list[str]) -> None:
+    from hashell.shell.commands import editing
+
+    editing.filter_(session, words)

@@ -1,0 +1,264 @@
+"""Handlers of the resource level. Configuration changes are pure functions of `changes`, committed as one patch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lxml import etree
+
+from hashell.model.diagnostics import HashellError
+from hashell.shell import changes
+from hashell.shell.diagnostics import CommandFailed, WrongArguments
+from hashell.shell.session import Session
+
+Element = etree._Element
+
+
+def failed(message: str, hint: str = "") -> HashellError:
+    return HashellError(CommandFailed(message=message, hint=hint))
+
+
+def change(session: Session, work: Callable[[changes.Cib], None]) -> changes.Cib:
+    """Read the CIB, let `work` change it, and commit the difference."""
+    cluster = session.cluster()
+    old = session.run(cluster.cib())
+    cib = changes.Cib(old)
+    work(cib)
+    session.run(cluster.commit(old, cib.root))
+    for note in cib.notes:
+        session.note(note)
+    return cib
+
+
+def _check_not_pending(session: Session) -> None:
+    if session.pending:
+        raise failed("there are uncommitted changes in the configure level", "commit or refresh there first")
+
+
+def start(session: Session, words: list[str]) -> None:
+    change(session, lambda cib: [cib.set_target_role(name, "Started") for name in words] and None)
+
+
+def stop(session: Session, words: list[str]) -> None:
+    change(session, lambda cib: [cib.set_target_role(name, "Stopped") for name in words] and None)
+
+
+def restart(session: Session, words: list[str]) -> None:
+    from hashell.shell.waiting import wait_for_transition
+
+    for name in words:
+        session.note(f"ordering {name} to stop")
+    stop(session, words)
+    if not session.is_file:
+        wait_for_transition(session)
+    for name in words:
+        session.note(f"ordering {name} to start")
+    start(session, words)
+
+
+def promote(session: Session, words: list[str]) -> None:
+    change(session, lambda cib: cib.set_promotion(words[0], "Promoted"))
+
+
+def demote(session: Session, words: list[str]) -> None:
+    change(session, lambda cib: cib.set_promotion(words[0], "Unpromoted"))
+
+
+def manage(session: Session, words: list[str]) -> None:
+    change(session, lambda cib: cib.set_meta(words[0], "is-managed", "true"))
+
+
+def unmanage(session: Session, words: list[str]) -> None:
+    change(session, lambda cib: cib.set_meta(words[0], "is-managed", "false"))
+
+
+def maintenance(session: Session, words: list[str]) -> None:
+    value = words[1] if len(words) > 1 else "on"
+    if value not in ("on", "off"):
+        raise HashellError(WrongArguments(command="resource.maintenance", usage="maintenance RESOURCE [on|off]",
+                                          problem=f"'{value}' is neither on nor off"))
+    change(session, lambda cib: cib.set_meta(words[0], "maintenance", "true" if value == "on" else "false"))
+
+
+def _target(words: list[str], nodes: list[str]) -> tuple[str, str, bool]:
+    """NODE, LIFETIME and force out of the optional words; a lifetime begins with P."""
+    node, lifetime, force = "", "", False
+    for word in words:
+        if word == "force":
+            force = True
+        elif word in nodes:
+            node = word
+        elif word[:1] in "Pp" and any(c.isdigit() for c in word):
+            lifetime = word
+        else:
+            raise failed(f"node {word} does not exist", f"nodes: {' '.join(nodes)}; a lifetime looks like PT10M")
+    return node, lifetime, force
+
+
+def _where(session: Session, name: str) -> list[str]:
+    """The nodes on which a resource or an instance of it is active."""
+    board = session.run(session.cluster().board())
+    nodes: list[str] = []
+    depth = -1
+    for view in board.resources:
+        if depth >= 0 and view.depth <= depth:
+            depth = -1
+        if view.id == name and depth < 0:
+            depth = view.depth
+        if depth >= 0 or view.id == name:
+            nodes += [n for n in view.nodes if n not in nodes]
+    return nodes
+
+
+def move(session: Session, words: list[str]) -> None:
+    old = session.run(session.cluster().cib())
+    node, lifetime, force = _target(words[1:], changes.Cib(old).nodes())
+    current = _where(session, words[0]) if old.find("status/node_state") is not None else []
+    if not node and not current:
+        raise failed(f"{words[0]} is not running, so there is nowhere to move it from", f"name a node: move {words[0]} NODE")
+    if node and current == [node]:
+        raise failed(f"{words[0]} is already running on {node}", "")
+
+    def work(cib: changes.Cib) -> None:
+        top = cib.movable(words[0])
+        if node:
+            cib.prefer(top, node, lifetime)
+        if not node or force:
+            for where in current:
+                cib.ban(top, where, lifetime)
+
+    change(session, work)
+
+
+def ban(session: Session, words: list[str]) -> None:
+    old = session.run(session.cluster().cib())
+    node, lifetime, _ = _target(words[1:], changes.Cib(old).nodes())
+    if not node:
+        current = _where(session, words[0])
+        if len(current) != 1:
+            raise failed(f"{words[0]} runs on {len(current)} nodes", f"name the node: ban {words[0]} NODE")
+        node = current[0]
+    change(session, lambda cib: cib.ban(cib.movable(words[0]), node, lifetime))
+
+
+def clear(session: Session, words: list[str]) -> None:
+    node = words[1] if len(words) > 1 else ""
+    change(session, lambda cib: cib.clear(words[0], node))
+
+
+# -- what needs the daemons --------------------------------------------------------------------------------------
+
+
+def cleanup(session: Session, words: list[str]) -> None:
+    names = [w for w in words if w != "force"]
+    session.run(session.cluster().cleanup(*names[:2]))
+    session.note(f"cleaned up {names[0] if names else 'all resources'}{f' on {names[1]}' if len(names) > 1 else ''}")
+
+
+def refresh(session: Session, words: list[str]) -> None:
+    names = [w for w in words if w != "force"]
+    session.run(session.cluster().refresh(*names[:2]))
+    session.note(f"probing {names[0] if names else 'all resources'} again")
+
+
+# -- looking -----------------------------------------------------------------------------------------------------
+
+
+def status(session: Session, words: list[str]) -> None:
+    from hashell.shell.statustext import resource_lines
+
+    board = session.run(session.cluster().board())
+    wanted = list(words)
+    known = [r.id for r in board.resources]
+    for name in wanted:
+        if name not in known:
+            raise failed(f"resource {name} does not exist", "`resource status` lists all")
+    lines = resource_lines(board, inactive=True, only=wanted)
+    session.out("\n".join(lines) if lines else "no resources are configured")
+
+
+def locate(session: Session, words: list[str]) -> None:
+    nodes = _where(session, words[0])
+    if not nodes:
+        changes.Cib(session.run(session.cluster().cib())).resource(words[0])
+        session.out(f"resource {words[0]} is NOT running")
+    for node in nodes:
+        session.out(f"resource {words[0]} is running on: {node}")
+
+
+def constraints(session: Session, words: list[str]) -> None:
+    from hashell.grammar.selection import related
+
+    space = session.workspace
+    space.config.get(words[0])
+    found = [e for e in related(space.config, words[0]) if e.tag.startswith("rsc_")]
+    session.out(space.config.show(found) if found else f"no constraints on {words[0]}")
+
+
+def operations(session: Session, words: list[str]) -> None:
+    from hashell.shell.statustext import operation_lines
+
+    cib = session.run(session.cluster().cib())
+    for line in operation_lines(cib, *words[:2]):
+        session.out(line)
+
+
+def failcount(session: Session, words: list[str]) -> None:
+    from hashell.shell.statustext import failcount_of
+
+    name, verb, node = words[0], words[1], words[2]
+    if verb == "show":
+        cib = session.run(session.cluster().cib())
+        session.out(f"scope=status  name=fail-count-{name} value={failcount_of(cib, name, node)}")
+    elif verb == "delete":
+        session.run(session.cluster().cleanup(name, node))
+    elif verb == "set" and len(words) > 3:
+        session.run(session.cluster().set_attribute(node, f"fail-count-{name}", words[3]))
+    else:
+        raise HashellError(WrongArguments(command="resource.failcount",
+                                          usage="failcount RESOURCE show|delete|set NODE [VALUE]",
+                                          problem=f"'{verb}' is not show, delete or set with a value"))
+
+
+def scores(session: Session, words: list[str]) -> None:
+    from hashell.shell.plans import score_lines
+
+    for line in score_lines(session):
+        session.out(line)
+
+
+# -- attributes --------------------------------------------------------------------------------------------------
+
+
+def _attribute(session: Session, tag: str, label: str, words: list[str]) -> None:
+    name, verb, attribute = words[0], words[1], words[2]
+    if verb == "set" and len(words) == 4:
+        cib = change(session, lambda c: c.set_attribute(name, tag, attribute, words[3]))
+        pair = cib.pair(name, tag, attribute)
+        holder = pair.getparent() if pair is not None else None
+        if pair is not None and holder is not None:
+            session.out(f"Set '{name}' option: id={pair.get('id')} set={holder.get('id')} name={attribute} "
+                        f"value={words[3]}")
+    elif verb == "show" and len(words) == 3:
+        pair = changes.Cib(session.run(session.cluster().cib())).pair(name, tag, attribute)
+        if pair is None:
+            raise failed(f"{label} '{attribute}' of {name} is not set")
+        session.out(pair.get("value", ""))
+    elif verb == "delete" and len(words) == 3:
+        change(session, lambda c: c.delete_attribute(name, tag, attribute))
+        session.out(f"Deleted '{name}' option: name={attribute}")
+    else:
+        raise HashellError(WrongArguments(command=f"resource.{label}", given=len(words),
+                                          usage=f"{label} RESOURCE set NAME VALUE | show NAME | delete NAME"))
+
+
+def meta(session: Session, words: list[str]) -> None:
+    _attribute(session, "meta_attributes", "meta", words)
+
+
+def param(session: Session, words: list[str]) -> None:
+    _attribute(session, "instance_attributes", "param", words)
+
+
+def utilization(session: Session, words: list[str]) -> None:
+    _attribute(session, "utilization", "utilization", words)

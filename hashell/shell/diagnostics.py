@@ -1,0 +1,154 @@
+"""What the shell says about command lines: unknown commands, wrong arguments, refused questions (H1xx)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hashell.model.diagnostics import Diagnostic, Severity
+from hashell.model.exitcodes import ExitCode
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownCommand(Diagnostic):
+    code: ClassVar[str] = "H101"
+    level: str = ""
+    word: str = ""
+    near: str = ""
+    known: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        where = f"{self.level}.{self.word}" if self.level else self.word
+        return f"{where}: no such command"
+
+    def remedy(self) -> str:
+        if self.near:
+            return f"did you mean '{self.near}'?"
+        return f"here: {' '.join(self.known)}" if 0 < len(self.known) < 12 else "`help` lists the commands"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmbiguousCommand(Diagnostic):
+    code: ClassVar[str] = "H102"
+    word: str = ""
+    matches: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        return f"'{self.word}' could be {' or '.join(self.matches)}"
+
+    def remedy(self) -> str:
+        return "type more of it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongArguments(Diagnostic):
+    code: ClassVar[str] = "H103"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+    command: str = ""
+    usage: str = ""
+    given: int = 0
+    problem: str = ""
+
+    def text(self) -> str:
+        return f"{self.command}: {self.problem or f'{self.given} arguments given'}"
+
+    def remedy(self) -> str:
+        return f"usage: {self.usage}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadOption(Diagnostic):
+    """An option of `hashell` itself."""
+
+    code: ClassVar[str] = "H104"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+    message: str = ""
+
+    def text(self) -> str:
+        return self.message
+
+    def remedy(self) -> str:
+        return "`hashell --help` lists the options"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadableFile(Diagnostic):
+    code: ClassVar[str] = "H105"
+    exit_code: ClassVar[ExitCode] = ExitCode.NOINPUT
+    path: str = ""
+    reason: str = ""
+
+    def text(self) -> str:
+        return f"could not open {self.path}: {self.reason}"
+
+    def remedy(self) -> str:
+        return "check the name and the permissions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandFailed(Diagnostic):
+    """A command that could not do its work; `message` says why, `hint` what helps."""
+
+    code: ClassVar[str] = "H106"
+    message: str = ""
+    hint: str = ""
+
+    def text(self) -> str:
+        return self.message
+
+    def remedy(self) -> str:
+        return self.hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotCommitted(Diagnostic):
+    code: ClassVar[str] = "H107"
+    errors: int = 0
+    forcible: bool = True
+
+    def text(self) -> str:
+        return "nothing was committed, because of the error above" if self.errors == 1 else (
+            f"nothing was committed, because of the {self.errors} errors above")
+
+    def remedy(self) -> str:
+        return "correct the configuration, or use `commit force` or -F" if self.forcible else "correct the configuration"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Diagnostic):
+    code: ClassVar[str] = "H108"
+    severity: ClassVar[Severity] = Severity.NOTE
+    message: str = ""
+
+    def text(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Diagnostic):
+    code: ClassVar[str] = "H109"
+    severity: ClassVar[Severity] = Severity.WARNING
+    message: str = ""
+    hint: str = ""
+
+    def text(self) -> str:
+        return self.message
+
+    def remedy(self) -> str:
+        return self.hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crashed(Diagnostic):
+    """A defect of hashell itself. The details are in the crash file."""
+
+    code: ClassVar[str] = "H199"
+    exit_code: ClassVar[ExitCode] = ExitCode.SOFTWARE
+    what: str = ""
+    path: str = ""
+
+    def text(self) -> str:
+        return f"internal error: {self.what}"
+
+    def remedy(self) -> str:
+        return f"nothing more was done; please report it with {self.path}" if self.path else "please report it"

@@ -1,0 +1,32 @@
+"""The root level: what can be typed first."""
+
+from __future__ import annotations
+
+from hashell.shell.levels.cluster import cluster_level
+from hashell.shell.levels.configure import configure_level
+from hashell.shell.levels.node import node_level
+from hashell.shell.levels.ra import ra_level
+from hashell.shell.levels.resource import resource_level
+from hashell.shell.levels.status import status_commands
+from hashell.shell.table import Argument, Command, Level
+
+_WORDS = Argument("OPTION", optional=True, repeat=True)
+
+
+def root_level() -> Level:
+    return Level(
+        "hashell", "the cluster shell",
+        (
+            *status_commands(),
+            Command("monitor", "programs:monitor", "watch the cluster on the whole screen", (_WORDS,),
+                    "monitor [--web] …\n\n`hashell monitor --help` has the options."),
+            Command("simulate", "programs:simulate", "show what the cluster would do with a CIB", (_WORDS,),
+                    "simulate …\n\n`hashell simulate --help` has the options."),
+            Command("demo", "programs:demo", "a cluster of three nodes on this machine, with a web server", (_WORDS,),
+                    "demo …\n\n`hashell demo --help` has the options."),
+            Command("completion", "programs:completion", "print the completion for your login shell",
+                    (Argument("bash|zsh|fish", "", ("bash", "zsh", "fish")),), "completion bash|zsh|fish"),
+        ),
+        (configure_level(), resource_level(), node_level(), cluster_level(), ra_level()),
+        "Type a command, or the name of a level to enter it. TAB completes, `help COMMAND` explains.",
+    )

@@ -1,0 +1,22 @@
+"""Commands of the root level that look at the cluster: status, verify, why, monitor and the like."""
+
+from __future__ import annotations
+
+from hashell.shell.table import Argument, Command
+
+OUTPUT = "--output-as=text|json|xml gives the form of the output."
+
+
+def status_commands() -> tuple[Command, ...]:
+    words = ("bynode", "inactive", "ops", "timing", "failcounts", "verbose", "quiet", "xml", "json", "tickets",
+             "noheaders", "detail", "brief", "full")
+    return (
+        Command("status", "status:status", "show the state of the cluster",
+                (Argument("OPTION", "", words, optional=True, repeat=True),),
+                f"status [{'|'.join(words)}] [--output-as=text|json|xml]\n\n{OUTPUT}", ("st",)),
+        Command("verify", "status:verify", "check the configuration of the cluster",
+                (Argument("scores", "", ("scores",), optional=True),), "verify [scores]"),
+        Command("why", "status:why", "explain where a resource is and why",
+                (Argument("RESOURCE", "resources"), Argument("NODE", "nodes", optional=True)),
+                "why RESOURCE [NODE]\n\nThe causes are those the cluster itself decided by."),
+    )

@@ -1,0 +1,48 @@
+"""Where the shell's words go: results and notes to stdout, warnings and errors to stderr, in colour on terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from hashell.model.diagnostics import Diagnostic, Severity
+
+_COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "32"}
+
+
+@dataclass
+class Output:
+    """Prints results and diagnostics. style: plain, color (on terminals) or color-always; form: text or json."""
+
+    style: str = "color"
+    form: str = "text"
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def coloured(self, stream: TextIO) -> bool:
+        if "color-always" in self.style:
+            return True
+        if "plain" in self.style or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+            return False
+        return stream.isatty()
+
+    def out(self, text: str = "") -> None:
+        self._write(self.stdout, text)
+
+    def tell(self, diagnostic: Diagnostic) -> None:
+        """Print one diagnostic where it belongs."""
+        stream = self.stdout if diagnostic.severity is Severity.NOTE else self.stderr
+        if self.form == "json":
+            self._write(stream, json.dumps(diagnostic.as_json(), default=str))
+            return
+        text = str(diagnostic)
+        if self.coloured(stream):
+            word = str(diagnostic.severity)
+            text = text.replace(f"{word}:", f"\x1b[{_COLOURS[diagnostic.severity]}m{word}\x1b[0m:", 1)
+        self._write(stream, text)
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        print(text.encode("utf-8", "replace").decode("utf-8"), file=stream, flush=True)

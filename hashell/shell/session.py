@@ -1,0 +1,165 @@
+"""The state of one shell session: options, where the cluster is, the stack of levels, the working copy."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hashell.model.diagnostics import Diagnostic, HashellError
+from hashell.shell.diagnostics import Note
+from hashell.shell.output import Output
+from hashell.shell.table import Level, load_tree
+
+if TYPE_CHECKING:
+    from hashell.client.cluster import Cluster
+    from hashell.shell.workspace import Workspace
+
+T = TypeVar("T")
+
+
+@dataclass
+class Options:
+    """The options of the `hashell` command (language specification, section 7)."""
+
+    force: bool = False
+    decline: bool = False
+    wait: bool = False
+    debug: bool = False
+    echo: bool = False
+    style: str = "color"
+    form: str = "text"
+    shadow: str = ""
+    node: str = ""
+    temporary: dict[str, str] = field(default_factory=dict)
+
+
+class Session:
+    """One session. Handlers get it as their first argument."""
+
+    def __init__(self, options: Options | None = None, output: Output | None = None, *, interactive: bool = False,
+                 root: Level | None = None) -> None:
+        self.options = options or Options()
+        self.output = output or Output(self.options.style, self.options.form)
+        self.interactive = interactive
+        self.root = root or load_tree()
+        self.stack: list[Level] = [self.root]
+        self.left = False
+        self._runner: asyncio.Runner | None = None
+        self._cluster: Cluster | None = None
+        self._workspace: Workspace | None = None
+
+    # -- where we are --------------------------------------------------------------------------------------
+
+    @property
+    def level(self) -> Level:
+        return self.stack[-1]
+
+    def path(self) -> str:
+        return " ".join(level.name for level in self.stack[1:])
+
+    def prompt(self) -> str:
+        """`hashell(live/node1)configure# `, the language specification's form."""
+        return f"hashell({self.cib_name()}){self.path()}# "
+
+    def cib_name(self) -> str:
+        if self.options.shadow:
+            return self.options.shadow
+        if os.environ.get("CIB_file"):
+            return Path(os.environ["CIB_file"]).name
+        if os.environ.get("CIB_shadow"):
+            return os.environ["CIB_shadow"]
+        return f"live/{self.options.node}" if self.options.node else "live"
+
+    # -- words ---------------------------------------------------------------------------------------------
+
+    def out(self, text: str = "") -> None:
+        self.output.out(text)
+
+    def tell(self, *diagnostics: Diagnostic) -> None:
+        for diagnostic in diagnostics:
+            self.output.tell(diagnostic)
+
+    def note(self, message: str) -> None:
+        self.tell(Note(message=message))
+
+    def ask(self, question: str, default: bool = False) -> bool:
+        """A yes/no question. -F answers yes, -n no; without a terminal the answer is `default`."""
+        if self.options.force:
+            self.note(f"{question} [YES]")
+            return True
+        if self.options.decline or not self.interactive:
+            return default
+        while True:
+            try:
+                answer = input(f"{question} (y/n)? ").strip().lower()
+            except EOFError:
+                return default
+            if answer in ("y", "yes"):
+                return True
+            if answer in ("n", "no"):
+                return False
+
+    # -- the cluster ---------------------------------------------------------------------------------------
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run one piece of asynchronous work to its end."""
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        return self._runner.run(work)
+
+    def cluster(self) -> Cluster:
+        """The connection, opened on first use and kept until the command line ends. Raises HashellError."""
+        if self._cluster is None:
+            from hashell.client.cluster import open_cluster
+            from hashell.client.source import find_source
+
+            self._cluster = self.run(open_cluster(find_source(self._environ(), self.options.node)))
+        return self._cluster
+
+    def _environ(self) -> dict[str, str]:
+        environ = dict(os.environ)
+        if self.options.shadow:
+            environ.pop("CIB_file", None)
+            environ["CIB_shadow"] = self.options.shadow
+        return environ
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the cluster is a CIB file."""
+        return not self.cluster().live
+
+    @property
+    def workspace(self) -> Workspace:
+        """The working copy of the configure level, read on first use."""
+        if self._workspace is None:
+            from hashell.shell.workspace import Workspace
+
+            self._workspace = Workspace(self)
+        return self._workspace
+
+    @property
+    def pending(self) -> bool:
+        """Whether the working copy differs from what was read, without reading anything."""
+        return self._workspace is not None and self._workspace.pending
+
+    def drop_workspace(self) -> None:
+        self._workspace = None
+
+    def end_line(self) -> None:
+        """Close the connection: notifications are not read while the user types."""
+        if self._cluster is not None:
+            cluster, self._cluster = self._cluster, None
+            try:
+                self.run(cluster.close())
+            except HashellError:
+                pass
+
+    def close(self) -> None:
+        self.end_line()
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None

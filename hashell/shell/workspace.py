@@ -1,0 +1,111 @@
+"""The working copy behind the configure level: reading, applying, checking and committing (sections 5.1 and 5.3)."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from hashell.grammar.apply import Applier, Mode
+from hashell.grammar.check import check
+from hashell.grammar.configuration import Configuration
+from hashell.grammar.edit import Editor
+from hashell.grammar.parser import CrmParser
+from hashell.grammar.schema_rules import schema_faults
+from hashell.grammar.selection import changed
+from hashell.grammar.tree import Statement
+from hashell.model.diagnostics import Diagnostic, HashellError, Severity
+from hashell.shell.agents import ShellAgents
+from hashell.shell.diagnostics import NotCommitted
+
+if TYPE_CHECKING:
+    from hashell.shell.session import Session
+
+
+class Workspace:
+    """A CIB as read, and the copy being changed."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.parser = CrmParser()
+        self.agents = ShellAgents(session)
+        self.original: Configuration
+        self.config: Configuration
+        self._base: etree._Element
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the CIB again; changes are lost. Raises HashellError."""
+        cluster = self.session.cluster()
+        cib = self.session.run(cluster.cib())
+        self._base = cib
+        self.original = Configuration(cib, self.agents, self.parser)
+        self.config = Configuration(cib, self.agents, self.parser)
+
+    @property
+    def pending(self) -> bool:
+        return _text(self.original) != _text(self.config)
+
+    # -- changing ------------------------------------------------------------------------------------------
+
+    def apply(self, statements: Iterable[Statement], mode: Mode) -> None:
+        """Apply statements, telling side effects. Raises HashellError with nothing changed."""
+        applier = Applier(self.config, mode)
+        applier.apply(statements)
+        self.session.tell(*applier.notes)
+
+    def editor(self) -> Editor:
+        return Editor(self.config)
+
+    # -- looking -------------------------------------------------------------------------------------------
+
+    def diff(self) -> list[str]:
+        """Unified difference of the text forms, without the file lines; [] if they are equal."""
+        before = self.original.show(reveal=True).splitlines()
+        after = self.config.show(reveal=True).splitlines()
+        return list(difflib.unified_diff(before, after, lineterm=""))[2:]
+
+    def findings(self, everything: bool = False) -> tuple[list[Diagnostic], list[Diagnostic]]:
+        """What the schema refuses, and what the semantic check finds in changed (or all) objects."""
+        elements = self.config.objects() if everything else changed(self.config, self.original)
+        return schema_faults(self.config), check(self.config, elements)
+
+    # -- commit --------------------------------------------------------------------------------------------
+
+    def commit(self, *, force: bool = False, replace: bool = False) -> bool:
+        """Check and make the changes real. False: there was nothing to do. Raises HashellError."""
+        if not self.pending:
+            return False
+        self._approve(force)
+        cluster = self.session.cluster()
+        old, new = copy.deepcopy(self._base), self.config.snapshot()
+        if replace:
+            self.session.run(cluster.replace(new))
+        else:
+            self.session.run(cluster.commit(old, new))
+        self.reload()
+        return True
+
+    def _approve(self, force: bool) -> None:
+        refused, found = self.findings()
+        self.session.tell(*refused, *(f for f in found if f not in refused))
+        errors = [f for f in found if f.severity is Severity.ERROR]
+        fatal = any(getattr(f, "fatal", False) for f in errors)
+        forced = force or self.session.options.force
+        if refused or fatal or (errors and not forced and not self._insist()):
+            count = len(refused) + len(errors)
+            raise HashellError(NotCommitted(errors=count, forcible=not refused and not fatal))
+        if errors and forced:
+            self.session.note("commit forced")
+
+    def _insist(self) -> bool:
+        return self.session.ask("Do you still want to commit?")
+
+
+def _text(config: Configuration) -> bytes:
+    """The CIB without its counters and status, for telling whether two are equal."""
+    root = copy.copy(config.root)
+    return etree.tostring(config.configuration) + (root.get("validate-with") or "").encode()

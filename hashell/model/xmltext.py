@@ -41,6 +41,8 @@ def compact(element: etree._Element, omit: frozenset[str] = frozenset()) -> str:
 def _write(element: etree._Element, write, omit: frozenset[str]) -> None:  # type: ignore[no-untyped-def]
     tag = element.tag
     if not isinstance(tag, str):
+        if isinstance(element, etree._Comment):
+            write(f"<!--{element.text}-->")
         return
     write(f"<{tag}")
     for name, value in element.items():

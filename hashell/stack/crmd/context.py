@@ -137,7 +137,8 @@ class Context:
         if host and host.lower() != self.name.lower():
             self.send(message, to=host)
             return
-        message.set("src", self.name)
+        if message.get("src") is None:
+            message.set("src", self.name)
         self.emit(ReplyClient(message.get("crm_sys_to", ""), message))
 
 

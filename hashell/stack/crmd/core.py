@@ -270,26 +270,22 @@ class Controller:
         self.ctx.out = []
 
     def _finish(self) -> list[Effect]:
-        """Drain the inputs; cut everything after an exit."""
-        while self.ctx.inputs and not self.exited:
+        """Drain the inputs; nothing follows an exit."""
+        if self.exited:
+            self.ctx.inputs.clear()
+            return []
+        while self.ctx.inputs and not self._leaving():
             self._step(*self.ctx.inputs.popleft())
-            if not self.ctx.inputs:
-                self._try_started()
-            self._note_exit()
-        self._note_exit()
+        if self._leaving():
+            self.exited = True
+            self.ctx.inputs.clear()
+            last = next(i for i, e in enumerate(self.ctx.out) if isinstance(e, ExitDaemon))
+            del self.ctx.out[last + 1 :]
         effects, self.ctx.out = self.ctx.out, []
         return effects
 
-    def _note_exit(self) -> None:
-        if self.exited:
-            self.ctx.out = []
-            return
-        for index, effect in enumerate(self.ctx.out):
-            if isinstance(effect, ExitDaemon):
-                self.exited = True
-                self.ctx.inputs.clear()
-                del self.ctx.out[index + 1 :]
-                return
+    def _leaving(self) -> bool:
+        return any(isinstance(effect, ExitDaemon) for effect in self.ctx.out)
 
     def _step(self, event: str, data: Any) -> None:
         previous = self.ctx.state

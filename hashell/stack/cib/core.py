@@ -337,7 +337,7 @@ class CibCore:
 
     def _modify(self, element: etree._Element, ours: bool, now: float) -> list[Effect]:
         request = CibRequest.of(element)
-        if self.status:
+        if self.status and not _renews(request):
             return self._answer(element, self.status, None) if ours else []
         if request.op == "cib_apply_diff" and self._diffs_to_ignore and not self.primary:
             self._diffs_to_ignore -= 1
@@ -367,9 +367,9 @@ class CibCore:
 
     def _activate(self, request: CibRequest, document: etree._Element, config_changed: bool) -> list[Effect]:
         kind = operation_kind(request.op)
-        whole = request.op == "cib_replace" and request.data is not None and request.data.tag == "cib"
-        if whole:
+        if _renews(request):
             self._diffs_to_ignore = 0
+            self.status = 0
         if document is self.document:
             return []
         self.document = document
@@ -471,6 +471,13 @@ class CibCore:
         assert 0 <= self._diffs_to_ignore <= _IGNORED_DIFFS
         assert not (self._ping_valid and not self._ping_number)
         assert self._digest_of is not self.document or self._digest == digest_v2(self.document)
+
+
+def _renews(request: CibRequest) -> bool:
+    """True when the request puts a whole new CIB in the place of ours."""
+    return request.op == "cib_erase" or (
+        request.op == "cib_replace" and request.data is not None and request.data.tag == "cib"
+    )
 
 
 def _options(element: etree._Element) -> CallOption:

@@ -36,7 +36,8 @@ def unpack_location(ws: WorkingSet, element: _Element) -> None:
     """One rsc_location element, possibly with sets, a pattern or a rule."""
     expanded = expand_set_tags(ws, element)
     if expanded is element and element.get("rsc") is not None:
-        expanded = expand_sides(ws, element, _SIDES) or element
+        sides = expand_sides(ws, element, _SIDES)
+        expanded = element if sides is None else sides
     sets = resource_sets(ws, expanded)
     if expanded.find("resource_set") is not None:
         for resource_set in sets:

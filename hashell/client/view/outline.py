@@ -1,0 +1,37 @@
+"""Nested lists as text: two spaces a level, `* ` before every item below the top (actions spec chapter 18)."""
+
+from __future__ import annotations
+
+
+class Outline:
+    """Collects lines. `fancy` is off where a program reads the items: then there are no headings and no indents."""
+
+    def __init__(self, fancy: bool = True) -> None:
+        self.fancy = fancy
+        self.lines: list[str] = []
+        self._depth = 0
+
+    def begin(self, heading: str) -> None:
+        """Open a list; items up to `end` belong to it."""
+        if self.fancy:
+            self.lines.append(f"{self._bullet()}{heading}:")
+        self._depth += 1
+
+    def end(self) -> None:
+        self._depth -= 1
+
+    def item(self, text: str) -> None:
+        self.lines.append(self._bullet() + text)
+
+    def blank(self) -> None:
+        self.lines.append("")
+
+    def text(self, text: str) -> None:
+        """A line as it is."""
+        self.lines.append(text)
+
+    def _bullet(self) -> str:
+        return "  " * self._depth + "* " if self.fancy and self._depth else ""
+
+    def __str__(self) -> str:
+        return "".join(line + "\n" for line in self.lines)

@@ -1,0 +1,156 @@
+"""The resource list of a status display: groups, clones and bundles (actions spec 18.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hashell.client.view.primitives import failed_probe, is_hidden, primitive_line
+from hashell.stack.pengine.assign.nodes import name_key
+from hashell.stack.pengine.assign.queries import ACTIVE, is_active, role_of, single_location
+from hashell.stack.pengine.kinds import Role, Variant, parse_role
+from hashell.stack.pengine.unpack.activity import active_node
+from hashell.stack.pengine.unpack.resources import is_disabled
+
+if TYPE_CHECKING:
+    from hashell.client.view.outline import Outline
+    from hashell.stack.pengine.state import Resource, WorkingSet
+
+
+def write_resources(ws: WorkingSet, out: Outline, *, pending: bool = False) -> None:
+    """The list of all resources, active or not."""
+    out.begin("Full List of Resources")
+    start = len(out.lines)
+    for rsc in ws.resources:
+        if rsc.removed and not is_active(rsc, False):
+            continue
+        write_resource(ws, rsc, out, pending)
+    if len(out.lines) == start:
+        out.item("No resources")
+    out.end()
+
+
+def write_resource(ws: WorkingSet, rsc: Resource, out: Outline, pending: bool) -> None:
+    """One resource with its parts."""
+    if rsc.variant == Variant.GROUP:
+        _write_group(ws, rsc, out, pending)
+    elif rsc.variant == Variant.CLONE:
+        _write_clone(ws, rsc, out, pending)
+    elif rsc.variant == Variant.BUNDLE:
+        _write_bundle(ws, rsc, out, pending)
+    elif not is_hidden(rsc):
+        out.item(primitive_line(ws, rsc, pending=pending))
+
+
+def _attributes(rsc: Resource, first: list[str]) -> str:
+    """The parenthesis behind the name of a collective."""
+    words = list(first)
+    if is_disabled(rsc):
+        words.append("disabled")
+    if rsc.maintenance:
+        words.append("maintenance")
+    elif not rsc.managed:
+        words.append("unmanaged")
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _write_group(ws: WorkingSet, rsc: Resource, out: Outline, pending: bool) -> None:
+    out.begin(f"Resource Group: {rsc.id}{_attributes(rsc, [])}")
+    for child in rsc.children:
+        write_resource(ws, child, out, pending)
+    out.end()
+
+
+def _any_part(rsc: Resource, test: Callable[[Resource], bool]) -> bool:
+    return any(test(part) for part in rsc.walk())
+
+
+def _irregular(instance: Resource) -> bool:
+    """Whether an instance has to be shown in full."""
+    return _any_part(instance, lambda part: part.removed or part.failed or not part.managed)
+
+
+def _write_clone(ws: WorkingSet, rsc: Resource, out: Outline, pending: bool) -> None:
+    words = [word for word, given in (("promotable", rsc.promotable), ("unique", rsc.unique)) if given]
+    child_xml = rsc.clone.child_xml
+    child_id = child_xml.get("id") if child_xml is not None else ""
+    out.begin(f"Clone Set: {rsc.id} [{child_id}]{_attributes(rsc, words)}")
+    promoted: list[str] = []
+    started: list[str] = []
+    for instance in rsc.children:
+        if _write_instance(ws, rsc, instance, promoted, started):
+            write_resource(ws, instance, out, pending)
+    _write_names(out, "Promoted", promoted)
+    _write_names(out, _started_word(rsc), started)
+    if not rsc.unique and rsc.clone.clone_max > len(promoted) + len(started):
+        _write_stopped(ws, rsc, out)
+    out.end()
+
+
+def _write_instance(
+    ws: WorkingSet, rsc: Resource, instance: Resource, promoted: list[str], started: list[str]
+) -> bool:
+    """Whether the instance needs lines of its own; otherwise its node's name goes into one of the lists."""
+    partly = is_active(instance, False)
+    if rsc.unique:
+        return partly or not rsc.removed
+    if not partly:
+        return False
+    if _irregular(instance) or not is_active(instance, True):
+        return True
+    node = single_location(instance, ACTIVE)
+    if node is None or (not node.online and node.unclean):
+        return True
+    (promoted if role_of(instance, True) > Role.UNPROMOTED else started).append(node.name)
+    return False
+
+
+def _started_word(rsc: Resource) -> str:
+    if not rsc.promotable:
+        return "Started"
+    if parse_role(rsc.meta.get("target-role")) == Role.UNPROMOTED:
+        return "Unpromoted (target-role)"
+    return "Unpromoted"
+
+
+def _write_names(out: Outline, word: str, names: list[str]) -> None:
+    if names:
+        out.item(f"{word}: [ {' '.join(sorted(names, key=name_key))} ]")
+
+
+def _write_stopped(ws: WorkingSet, rsc: Resource, out: Outline) -> None:
+    table = rsc.allowed_nodes or rsc.probed_nodes
+    disabled = parse_role(rsc.meta.get("target-role")) == Role.STOPPED
+    groups: dict[str, list[str]] = {}
+    for entry in sorted(table.values(), key=lambda each: name_key(each.node.name)):
+        node = entry.node
+        if node in rsc.active_nodes:
+            continue
+        probe = failed_probe(ws, rsc, node.name)
+        state = "Stopped"
+        if probe is not None:
+            state += f" ({probe})"
+        elif disabled:
+            state += " (disabled)"
+        groups.setdefault(state, []).append(node.name)
+    for state in sorted(groups):
+        _write_names(out, state, groups[state])
+
+
+def _write_bundle(ws: WorkingSet, rsc: Resource, out: Outline, pending: bool) -> None:
+    data = rsc.bundle
+    text = f"Container bundle{' set' if len(data.replicas) > 1 else ''}: {rsc.id} [{data.image}]"
+    if rsc.unique:
+        text += " (unique)"
+    if rsc.maintenance:
+        text += " (maintenance)"
+    elif not rsc.managed:
+        text += " (unmanaged)"
+    out.begin(text)
+    for replica in data.replicas:
+        shown = replica.child if replica.child is not None else replica.container
+        name = replica.remote.id if replica.remote is not None else replica.container.id
+        if replica.ipaddr is not None:
+            name += f" ({replica.ipaddr})"
+        out.item(primitive_line(ws, shown, name=name, node=active_node(replica.container), pending=pending))
+    out.end()

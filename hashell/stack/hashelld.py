@@ -1,0 +1,233 @@
+"""`hashelld`: starts and supervises one node, in the foreground or as a daemon."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import select
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from hashell.model.diagnostics import Diagnostic, HashellError
+from hashell.model.exitcodes import ExitCode
+from hashell.stack.settings import NodeSettings
+from hashell.stack.supervisor import prepare
+from hashell.stack.supervisor.core import DAEMONS, MEMBERSHIP, DaemonSpec
+
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadSettings(Diagnostic):
+    code: ClassVar[str] = "H515"
+    exit_code: ClassVar[ExitCode] = ExitCode.CONFIG
+
+    path: str = ""
+    reason: str = ""
+
+    def text(self) -> str:
+        return f"the settings file {self.path} cannot be used: {self.reason}"
+
+    def remedy(self) -> str:
+        return "name a JSON file as an embedded cluster writes it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaemonMissing(Diagnostic):
+    code: ClassVar[str] = "H516"
+    exit_code: ClassVar[ExitCode] = ExitCode.NOT_INSTALLED
+
+    module: str = ""
+
+    def text(self) -> str:
+        return f"this installation has no {self.module}"
+
+    def remedy(self) -> str:
+        return "install hashell again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartFailed(Diagnostic):
+    code: ClassVar[str] = "H517"
+    exit_code: ClassVar[ExitCode] = ExitCode.ERROR
+
+    reason: str = ""
+    log: str = ""
+
+    def text(self) -> str:
+        return f"the node did not start: {self.reason}"
+
+    def remedy(self) -> str:
+        return f"see {self.log}"
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="hashelld",
+        description="Run one cluster node: membership and the resource manager.",
+        epilog="SIGTERM stops the node in order, moving its resources away; SIGQUIT stops it at once.",
+    )
+    parser.add_argument("-f", "--foreground", action="store_true", help="stay in the foreground")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings of an embedded node (JSON)")
+    parser.add_argument("--corosync-conf", type=Path, metavar="FILE", help="configuration of the ring")
+    parser.add_argument(
+        "--with-corosync",
+        action="store_true",
+        help="use the Corosync that runs on this machine instead of the bundled membership",
+    )
+    return parser.parse_args(argv)
+
+
+def load_settings(arguments: argparse.Namespace) -> NodeSettings:
+    """The node's settings from the options. Raises HashellError."""
+    settings = NodeSettings()
+    if arguments.settings:
+        try:
+            settings = NodeSettings.from_json(arguments.settings.read_text())
+        except (OSError, ValueError, TypeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise HashellError(BadSettings(path=str(arguments.settings), reason=reason)) from None
+    if arguments.corosync_conf:
+        settings = replace(settings, corosync_conf=arguments.corosync_conf.absolute())
+    return settings
+
+
+def choose_daemons(*, with_corosync: bool) -> tuple[DaemonSpec, ...]:
+    """The daemons of this node. Raises HashellError when the installation lacks one."""
+    specs = tuple(spec for spec in DAEMONS if not (with_corosync and spec.name == MEMBERSHIP))
+    for spec in specs:
+        if importlib.util.find_spec(spec.module) is None:
+            raise HashellError(DaemonMissing(module=spec.module))
+    return specs
+
+
+def check_node(settings: NodeSettings, *, with_corosync: bool) -> None:
+    """Everything that would keep the node from starting. Raises HashellError."""
+    prepare.check_users(settings)
+    if not with_corosync:
+        prepare.check_configuration(settings)
+    prepare.make_folders(settings)
+    pid = prepare.running_pid(settings)
+    if pid:
+        raise HashellError(prepare.AlreadyRunning(pid=pid))
+    prepare.check_names(settings, with_membership=not with_corosync)
+
+
+def serve(settings: NodeSettings, specs: tuple[DaemonSpec, ...], report: Callable[[int, str], None]) -> int:
+    """Run the node in this process; `report(exit code, words)` tells once how the start went."""
+    from hashell.stack.runtime import setup_logging
+    from hashell.stack.supervisor.processes import NodeProcess
+
+    lock = prepare.lock(settings)
+    log = setup_logging(settings, "hashelld")
+    node = NodeProcess(settings, specs, on_ready=lambda: report(0, ""), lock=lock)
+    log.info("node starts: %s", ", ".join(spec.name for spec in specs))
+    try:
+        node.preload()
+    except ImportError as error:
+        log.exception("a daemon cannot be imported")
+        raise HashellError(DaemonMissing(module=error.name or str(error))) from None
+    code = node.run()
+    log.info("node has ended with exit code %d", code)
+    report(code or ExitCode.ERROR, node.last_words)
+    with contextlib.suppress(OSError):
+        prepare.pid_file(settings).unlink()
+    os.close(lock)
+    return code
+
+
+def detach(run: Callable[[Callable[[int, str], None]], int], logfile: Path) -> int:
+    """Run in the background; returns in the starter once the node is up or has failed."""
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.close(read)
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        _become_daemon(logfile)
+        code = _serve_reporting(run, write)
+        os._exit(code & 0xFF)
+    os.close(write)
+    os.wait()
+    return _await_start(read, logfile)
+
+
+def _become_daemon(logfile: Path) -> None:
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    out = os.open(logfile, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    for source, target in ((null, 0), (out, 1), (out, 2)):
+        os.dup2(source, target)
+    os.close(null)
+    os.close(out)
+
+
+def _serve_reporting(run: Callable[[Callable[[int, str], None]], int], write: int) -> int:
+    told = False
+
+    def report(code: int, words: str) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            with contextlib.suppress(OSError):
+                os.write(write, json.dumps([code, words]).encode())
+            os.close(write)
+
+    try:
+        return run(report)
+    except HashellError as error:
+        report(error.exit_code, str(error))
+        return error.exit_code
+    except Exception as error:
+        report(ExitCode.SOFTWARE, repr(error))
+        return ExitCode.SOFTWARE
+
+
+def _await_start(read: int, logfile: Path) -> int:
+    ready, _, _ = select.select([read], [], [], _START_SECONDS)
+    data = os.read(read, 65536) if ready else b""
+    os.close(read)
+    if not data:
+        reason = "it ended without a word" if ready else f"the ring does not answer after {_START_SECONDS} s"
+        raise HashellError(StartFailed(reason=reason, log=str(logfile)))
+    code, words = json.loads(data)
+    if code:
+        reason = words or f"a daemon gave up with exit code {code}"
+        raise HashellError(StartFailed(reason=reason, log=str(logfile)), exit_code=ExitCode(code))
+    return ExitCode.OK
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of `hashelld`; the exit code."""
+    arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
+    try:
+        settings = load_settings(arguments)
+        specs = choose_daemons(with_corosync=arguments.with_corosync)
+        check_node(settings, with_corosync=arguments.with_corosync)
+        if arguments.foreground:
+            return serve(settings, specs, _report_to_terminal)
+        return detach(lambda report: serve(settings, specs, report), settings.log_dir / "hashelld.out")
+    except HashellError as error:
+        for diagnostic in error.diagnostics:
+            print(f"hashelld: {diagnostic}", file=sys.stderr)
+        return int(error.exit_code)
+    except Exception as error:
+        logging.getLogger("hashelld").exception("stopped by an internal error")
+        print(f"hashelld: error: internal error: {error!r} (see the log of the node)", file=sys.stderr)
+        return ExitCode.SOFTWARE
+
+
+def _report_to_terminal(code: int, words: str) -> None:
+    if code and words:
+        print(f"hashelld: {words}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

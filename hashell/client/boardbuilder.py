@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from hashell.client.board import Board, FailureView, FencingView, NodeView, ResourceView
+from hashell.model.version import CibVersion
 from hashell.stack.pengine import new_working_set
 from hashell.stack.pengine.kinds import Role, Variant
 from hashell.stack.pengine.state import Node, Resource, WorkingSet
@@ -30,20 +31,20 @@ def read_status(cib: etree._Element, now: float) -> WorkingSet:
 
     now: epoch seconds, the effective date of rules and failure timeouts.
     """
-    from hashell.model.dates import DateTime
-    from hashell.stack.pengine import unpack
-    from hashell.stack.pengine.unpack import upgrade
+    from hashell.model.dates import from_epoch
+    from hashell.stack.pengine.unpack import unpack_cluster
+    from hashell.stack.pengine.unpack.upgrade import upgrade
 
-    upgraded = upgrade.upgrade(copy.deepcopy(cib))
-    working_set = new_working_set(upgraded, now=DateTime.from_epoch(int(now)))
-    unpack.unpack_cluster(working_set)
+    upgraded = copy.deepcopy(cib)
+    upgrade(upgraded)
+    working_set = new_working_set(upgraded, now=from_epoch(int(now)))
+    unpack_cluster(working_set)
     return working_set
 
 
 def build_board(cib: etree._Element, fencing: tuple[FencingView, ...] = (), now: float | None = None) -> Board:
     """The board of a CIB. `now` in epoch seconds, the present when None."""
     working_set = read_status(cib, time.time() if now is None else now)
-    version = tuple(int(cib.get(name) or 0) for name in ("admin_epoch", "epoch", "num_updates"))
     dc = working_set.dc_node
     return Board(
         cluster_name=working_set.options.get("cluster-name", ""),
@@ -51,7 +52,7 @@ def build_board(cib: etree._Element, fencing: tuple[FencingView, ...] = (), now:
         have_quorum=working_set.quorate,
         maintenance=working_set.in_maintenance,
         stonith_enabled=working_set.fencing_enabled,
-        version=(version[0], version[1], version[2]),
+        version=CibVersion.of(cib),
         last_change=cib.get("cib-last-written") or "",
         nodes=tuple(_node(node, dc) for node in working_set.nodes),
         resources=tuple(view for rsc in working_set.resources for view in _resource(rsc, 0)),

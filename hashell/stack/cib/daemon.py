@@ -102,9 +102,9 @@ class CibDaemon:
         for server in self._servers:
             await server.start()
         log.log(log_level("notice"), "serving version %s of the CIB", CibVersion.of(self._loaded.document))
-        stopping = asyncio.ensure_future(self._stop.wait())
+        stopping: asyncio.Future[object] = asyncio.ensure_future(self._stop.wait())
         try:
-            await asyncio.wait([stopping, self._done], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([stopping, self._done], return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]
             if not self._done.done():
                 for server in self._servers:
                     server.accepting = False

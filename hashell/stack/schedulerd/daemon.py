@@ -1,0 +1,101 @@
+"""The scheduler daemon: the policy engine behind the IPC name `pengine`, in a process of its own.
+
+A request carries the whole CIB, the answer the transition graph and where the input was saved (ipc.md, section 3.7).
+Computing happens in a thread, one input at a time, so that new clients are answered meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from lxml import etree
+
+from hashell.model.exitcodes import ExitCode
+from hashell.stack.schedulerd.inputs import DEFAULTS, InputStore
+from hashell.stack.settings import NodeSettings
+from hashell.stack.wire import envelope
+from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request
+
+log = logging.getLogger("schedulerd")
+
+
+class Daemon:
+    """Serves `pe_calc` requests."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self.server = PacemakerServer(settings, "pengine", on_request=self._request)
+        self._store = InputStore(settings.pengine_dir)
+        self._busy = asyncio.Lock()
+        self._runs = 0
+
+    async def _request(self, client: Client, request: Request) -> None:
+        message = request.element
+        task = message.get("crm_task", "")
+        if message.tag != "message" or not task:
+            return
+        known = task == "pe_calc"
+        client.ack(request, ExitCode.INDETERMINATE if known else ExitCode.INVALID_PARAM, function="pe_ipc_dispatch")
+        if not known or message.get("crm_sys_to") != "pengine" or message.get("subt") == "response":
+            return
+        cib = envelope.payload(message)
+        if cib is None or cib.tag != "cib":
+            log.error("request of %r has no CIB in it", client)
+            return
+        async with self._busy:
+            answer = await self._compute(message, cib)
+        if client.connected:
+            client.event(answer)
+
+    async def _compute(self, message: etree._Element, cib: etree._Element) -> etree._Element:
+        """The reply to a request; one without a graph when the policy engine fails, for the controller to try again."""
+        self._runs += 1
+        now = time.time()
+        graph: etree._Element | None = None
+        series = "pe-error"
+        try:
+            result = await asyncio.to_thread(_schedule, cib, now)
+            graph, series = result.graph, _series(result)
+            graph.set("transition_id", str(self._runs))
+        except Exception:
+            log.exception("the policy engine failed on an input, which is saved")
+        path = await asyncio.to_thread(self._store.save, cib, series, _limit(cib, series))
+        answer = envelope.reply(message, graph, origin="handle_pecalc_request")
+        if path:
+            answer.set("crm-tgraph-in", path)
+        log.info("transition %d: %s", self._runs, path or "input not saved")
+        return answer
+
+
+def _schedule(cib: etree._Element, now: float) -> Any:
+    """Run the policy engine, which is loaded with the first input."""
+    from hashell.stack.pengine import schedule
+
+    return schedule(cib, now=now)
+
+
+def _series(result: Any) -> str:
+    """The series of saved inputs that a result belongs to."""
+    if getattr(result, "errors", None):
+        return "pe-error"
+    return "pe-warn" if getattr(result, "warnings", None) else "pe-input"
+
+
+def _limit(cib: etree._Element, series: str) -> int:
+    """How many inputs of a series the cluster keeps (`pe-input-series-max` and so on)."""
+    for pair in cib.iterfind("configuration/crm_config//nvpair"):
+        if pair.get("name") == f"{series}-series-max":
+            text = pair.get("value", "")
+            return int(text) if text.lstrip("-").isdigit() else DEFAULTS[series]
+    return DEFAULTS[series]
+
+
+async def main(settings: NodeSettings, stop: asyncio.Event) -> int:
+    """Serve until told to stop; returns 0."""
+    daemon = Daemon(settings)
+    await daemon.server.start()
+    await stop.wait()
+    await daemon.server.close()
+    return int(ExitCode.OK)

@@ -1,0 +1,65 @@
+"""The files that keep what the scheduler was asked: `pe-input-N.bz2`, `pe-warn-N.bz2`, `pe-error-N.bz2`.
+
+A series has a maximum and wraps; `SERIES.last` holds the next number. The same input twice is saved once (ipc.md,
+section 3.7).
+"""
+
+from __future__ import annotations
+
+import bz2
+import logging
+import os
+from pathlib import Path
+
+from lxml import etree
+
+from hashell.model.digest import digest_v1
+from hashell.model.xmltext import pretty
+
+log = logging.getLogger(__name__)
+
+#: Files kept by default: -1 all, 0 none.
+DEFAULTS = {"pe-error": -1, "pe-warn": 5000, "pe-input": 4000}
+
+
+class InputStore:
+    """Saves inputs below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._last_digest = ""
+        self._last_name = ""
+
+    def save(self, cib: etree._Element, series: str, limit: int) -> str:
+        """Save an input in a series of at most `limit` files; its path, or '' when it could not or should not be."""
+        if limit == 0:
+            return ""
+        digest = digest_v1(cib) + series
+        if digest == self._last_digest:
+            return self._last_name
+        try:
+            path = self.folder / f"{series}-{self._next(series, limit)}.bz2"
+            _write(path, bz2.compress(pretty(cib).encode()))
+        except OSError as error:
+            log.warning("scheduler input not saved: %s", error)
+            return ""
+        self._last_digest, self._last_name = digest, str(path)
+        return str(path)
+
+    def _next(self, series: str, limit: int) -> int:
+        counter = self.folder / f"{series}.last"
+        text = counter.read_text().strip() if counter.exists() else "0"
+        number = int(text) if text.isdigit() else 0
+        if limit > 0 and number >= limit:
+            number = 0
+        following = number + 1
+        _write(counter, str(0 if 0 < limit <= following else following).encode())
+        return number
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(data)
+    temporary.replace(path)

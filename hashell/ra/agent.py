@@ -104,6 +104,21 @@ class AgentResult:
         return cls(0, ExecStatus.CANCELLED)
 
 
+@dataclass(frozen=True)
+class FenceResult:
+    """End of one fence agent call. `rc` is the agent's own exit code, 0 = success; a timeout implies a kill."""
+
+    rc: int
+    status: ExecStatus
+    reason: str = ""
+    stdout: str = ""
+    stderr: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.rc == 0 and self.status == ExecStatus.DONE
+
+
 def exit_reason(stderr: str) -> str:
     """The text after the last OCF exit reason prefix in stderr, one line, cut to 128 characters; '' when none."""
     at = stderr.rfind(EXIT_REASON_PREFIX)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hashell.model.diagnostics import HashellError
 from hashell.ra import bundled
-from hashell.ra.agent import AgentId, ExecStatus, OcfCode
+from hashell.ra.agent import AgentId, ExecStatus, FenceResult, OcfCode
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
 from hashell.ra.ocf import duration_text, signal_text
 from hashell.ra.process import RunningProcess
@@ -17,21 +16,6 @@ from hashell.ra.process import RunningProcess
 METADATA_TIMEOUT = 10.0
 _METADATA_LIMIT = 4 * 1024 * 1024
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
-
-
-@dataclass(frozen=True)
-class FenceResult:
-    """End of one fence agent call. `rc` is the agent's own exit code, 0 = success; `timed_out` implies a kill."""
-
-    rc: int
-    status: ExecStatus
-    reason: str = ""
-    stdout: str = ""
-    stderr: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return self.rc == 0 and self.status == ExecStatus.DONE
 
 
 class FenceAgents:

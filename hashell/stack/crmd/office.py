@@ -18,7 +18,7 @@ from hashell.stack.effects import CancelTimer, SetTimer
 
 RETRY_TIMER = "scheduler-retry"
 QUORUM_TIMER = "quorum-gained"
-_RETRY = 2.0
+_RETRY = 10.0
 _BUSY_RETRY = 1.0
 
 

@@ -9,17 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from hashell.model.dates import local_now
+from hashell.model.diagnostics import Severity
+from hashell.model.document import copy_tree
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.schedulerd.inputs import DEFAULTS, InputStore
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire import envelope
 from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request
 
+if TYPE_CHECKING:
+    from hashell.stack.pengine import Schedule
+
 log = logging.getLogger("schedulerd")
+
+_LEVELS = {Severity.ERROR: logging.ERROR, Severity.WARNING: logging.WARNING, Severity.NOTE: logging.INFO}
 
 
 class Daemon:
@@ -56,11 +64,13 @@ class Daemon:
         graph: etree._Element | None = None
         series = "pe-error"
         try:
-            result = await asyncio.to_thread(_schedule, cib, now)
+            result = await asyncio.to_thread(_schedule, cib, now, self._runs)
             graph, series = result.graph, _series(result)
-            graph.set("transition_id", str(self._runs))
+            for note in result.messages:
+                log.log(_LEVELS[note.severity], "%s", note)
         except Exception:
             log.exception("the policy engine failed on an input, which is saved")
+        cib.set("execution-date", str(int(now)))
         path = await asyncio.to_thread(self._store.save, cib, series, _limit(cib, series))
         answer = envelope.reply(message, graph, origin="handle_pecalc_request")
         if path:
@@ -69,18 +79,23 @@ class Daemon:
         return answer
 
 
-def _schedule(cib: etree._Element, now: float) -> Any:
-    """Run the policy engine, which is loaded with the first input."""
+def _schedule(cib: etree._Element, now: float, number: int) -> Schedule:
+    """Run the policy engine, which is loaded with the first input, on a copy of it."""
     from hashell.stack.pengine import schedule
+    from hashell.stack.pengine.unpack.upgrade import upgrade
 
-    return schedule(cib, now=now)
+    moment = local_now(int(now), time.localtime(now).tm_gmtoff)
+    newest = copy_tree(cib)
+    upgrade(newest)
+    return schedule(newest, now=moment, transition_id=number)
 
 
-def _series(result: Any) -> str:
+def _series(result: Schedule) -> str:
     """The series of saved inputs that a result belongs to."""
-    if getattr(result, "errors", None):
+    worst = {message.severity for message in result.messages}
+    if Severity.ERROR in worst:
         return "pe-error"
-    return "pe-warn" if getattr(result, "warnings", None) else "pe-input"
+    return "pe-warn" if Severity.WARNING in worst else "pe-input"
 
 
 def _limit(cib: etree._Element, series: str) -> int:

@@ -63,11 +63,11 @@ def _cancel_actions(rsc: Resource) -> None:
 
 def unassign(rsc: Resource) -> None:
     """Take the assignment back; a collective's parts are treated one by one."""
+    rsc.unassigned = True
     if rsc.children:
         for child in rsc.children:
             unassign(child)
         return
-    rsc.unassigned = True
     entry = rsc.assigned_node
     if entry is None:
         return

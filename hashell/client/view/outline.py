@@ -30,6 +30,11 @@ class Outline:
         """A line as it is."""
         self.lines.append(text)
 
+    def info(self, text: str) -> None:
+        """A remark, which no level indents and which readers of the items alone do not get."""
+        if self.fancy:
+            self.lines.append(text)
+
     def _bullet(self) -> str:
         return "  " * self._depth + "* " if self.fancy and self._depth else ""
 

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 def write_resources(ws: WorkingSet, out: Outline, *, pending: bool = False) -> None:
-    """The list of all resources, active or not."""
+    """The list of all resources, active or not.
+
+    Collectives whose active members are all on lost nodes and unmanaged count as active nowhere: they are left out.
+    """
     out.begin("Full List of Resources")
     start = len(out.lines)
     for rsc in ws.resources:
-        if rsc.removed and not is_active(rsc, False):
+        active = is_active(rsc, False)
+        if (rsc.removed and not active) or (active and not rsc.active_nodes):
             continue
         write_resource(ws, rsc, out, pending)
     if len(out.lines) == start:

@@ -199,7 +199,7 @@ def _await_start(read: int, logfile: Path) -> int:
         raise HashellError(StartFailed(reason=reason, log=str(logfile)))
     code, words = json.loads(data)
     if code:
-        reason = words or f"a daemon gave up with exit code {code}"
+        reason = words.removeprefix("error: ") or f"a daemon gave up with exit code {code}"
         raise HashellError(StartFailed(reason=reason, log=str(logfile)), exit_code=ExitCode(code))
     return ExitCode.OK
 

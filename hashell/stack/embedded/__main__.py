@@ -1,6 +1,6 @@
 """`python -m hashell.stack.embedded`: the nodes of an embedded cluster as a fence agent and scripts see them.
 
-Exit codes: 0 done (`status`: the node is on), 2 `status`: the node is off, else the code of the error.
+Exit codes: 0 done (`status`: some process of the node lives), 2 `status`: none does, else the code of the error.
 """
 
 from __future__ import annotations
@@ -14,34 +14,43 @@ from pathlib import Path
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.embedded.cluster import EmbeddedCluster
+from hashell.stack.embedded.layout import BASE_VARIABLE
 
 _OFF = 2
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--base", type=Path, metavar="FOLDER", default=None, help="folder of the cluster")
     parser = argparse.ArgumentParser(
         prog="python -m hashell.stack.embedded", description="Nodes of an embedded cluster."
     )
-    parser.add_argument("--dir", type=Path, metavar="FOLDER", help="folder of the cluster")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("list", help="names of the nodes")
+    verbs.add_parser("list", parents=[common], help="names of the nodes")
     for verb, what in (
         ("on", "start a node"),
         ("off", "kill a node"),
         ("kill-node", "the same as off"),
         ("reboot", "kill a node and start it again"),
     ):
-        verbs.add_parser(verb, help=what).add_argument("node")
-    verbs.add_parser("status", help="is a node on? exit code 0 or 2").add_argument("node", nargs="?")
-    start = verbs.add_parser("start", help="start a cluster")
+        verbs.add_parser(verb, parents=[common], help=what).add_argument("node")
+    status = verbs.add_parser("status", parents=[common], help="is a node on? exit code 0 or 2")
+    status.add_argument("node", nargs="?")
+    start = verbs.add_parser("start", parents=[common], help="start a cluster")
     start.add_argument("--nodes", type=int, default=None)
-    verbs.add_parser("stop", help="stop the cluster in order")
+    verbs.add_parser("stop", parents=[common], help="stop the cluster in order")
     return parser.parse_args(argv)
 
 
+def _cluster(arguments: argparse.Namespace) -> EmbeddedCluster:
+    folder = arguments.base
+    if folder is None and os.environ.get(BASE_VARIABLE):
+        folder = Path(os.environ[BASE_VARIABLE])
+    return EmbeddedCluster(folder, arguments.nodes if arguments.verb == "start" else None)
+
+
 async def _run(arguments: argparse.Namespace) -> int:
-    folder = arguments.dir or (Path(os.environ["HASHELL_EMBEDDED_DIR"]) if "HASHELL_EMBEDDED_DIR" in os.environ else None)
-    cluster = EmbeddedCluster(folder, arguments.nodes if arguments.verb == "start" else None)
+    cluster = _cluster(arguments)
     match arguments.verb:
         case "list":
             print("\n".join(cluster.names))
@@ -63,7 +72,9 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 def _status(cluster: EmbeddedCluster, node: str | None) -> int:
     if node:
-        on = cluster.node_running(node)
+        cluster.node_settings(node)
+        found = next(status for status in cluster.status() if status.name == node)
+        on = found.running or found.processes > 0
         print(f"{node} is {'on' if on else 'off'}")
         return ExitCode.OK if on else _OFF
     for status in cluster.status():

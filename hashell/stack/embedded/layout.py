@@ -1,4 +1,4 @@
-"""Files of an embedded cluster: what it consists of, its corosync.conf and the settings of its nodes (pure but for ids).
+"""Files of an embedded cluster: what it consists of, its corosync.conf and its nodes' settings (pure).
 
 Below the base folder: `cluster.json`, and for each node a folder of its name with `settings.json`,
 `corosync.conf`, `ring/`, `state/`, `run/`, `agents/` and `log/`.
@@ -13,6 +13,9 @@ from pathlib import Path
 
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor.panic import NODE_VARIABLE
+
+#: Tells agents where the cluster that they belong to is.
+BASE_VARIABLE = "HASHELL_EMBEDDED_BASE"
 
 NODES_MAX = 16
 TOKEN_MS = 1000
@@ -99,5 +102,5 @@ def node_settings(plan: Plan, base: Path, name: str) -> NodeSettings:
         user="",
         group="",
         embedded=True,
-        env={NODE_VARIABLE: plan.marker(name), "HASHELL_EMBEDDED_DIR": str(base)},
+        env={NODE_VARIABLE: plan.marker(name), BASE_VARIABLE: str(base)},
     )

@@ -1,0 +1,1 @@
+"""Daemons that do nothing, for tests of the supervisor."""

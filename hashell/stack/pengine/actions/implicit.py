@@ -56,7 +56,7 @@ def _primitive(ws: WorkingSet, rsc: Resource) -> None:
         _with_launcher(ws, rsc, rsc.launcher)
     if rsc.is_remote_connection or rsc.fence_device:
         for entry in rsc.allowed_nodes.values():
-            if entry.node.is_pacemaker_remote():
+            if entry.node.remote is not None:
                 entry.score = -INF
 
 

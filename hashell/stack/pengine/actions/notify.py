@@ -186,9 +186,6 @@ def _add_keys(ws: WorkingSet, rsc: Resource, note: Notification) -> None:
     if target.lower() == "host":
         note.keys.append(("notify_all_hosts", " ".join(_host_names(ws))))
     note.keys.append(("notify_all_uname", " ".join(node.name for node in ws.nodes)))
-    for step in (note.pre, note.post):
-        if step is not None:
-            step.meta.update(note.keys)
 
 
 def _host_names(ws: WorkingSet) -> list[str]:

@@ -84,7 +84,7 @@ def _add_details(ws: WorkingSet, action: Action, element: _Element) -> None:
     attributes["crm_feature_set"] = FEATURE_SET
     for name, value in action.extra.items():
         attributes.setdefault(name, value)
-    if rsc is not None and action.task != "cancel":
+    if rsc is not None:
         _add_parameters(ws, action, rsc, attributes, target)
     for name, value in action.meta.items():
         if "#" not in name and ":" not in name:

@@ -97,7 +97,7 @@ def completion_for_ordering(action: Action) -> Action:
             return action
         done = action.task
     key = f"{rsc.id}_{done}_0"
-    if rsc.notify and (rsc.variant == Variant.CLONE or rsc.is_bundled()):
+    if rsc.notify and (rsc.variant == Variant.CLONE or rsc.top(include_bundle=True).variant == Variant.BUNDLE):
         key = f"{rsc.id}_confirmed-post_notify_{done}_0"
     return newest_action(rsc, key=key) or action
 

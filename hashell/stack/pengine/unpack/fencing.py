@@ -29,7 +29,7 @@ def fence_node(ws: WorkingSet, node: Node, reason: str, priority_delay: bool = F
         if (connection is None or connection.managed) and not node.remote_reset:
             node.remote_reset = True
         node.unclean = True
-        fencing_op(ws, node, None, False, reason, False)
+        fencing_op(ws, node, None, True, reason, False)
     elif not node.unclean:
         node.unclean = True
-        fencing_op(ws, node, None, False, reason, priority_delay)
+        fencing_op(ws, node, None, True, reason, priority_delay)

@@ -11,6 +11,7 @@ from enum import IntEnum, IntFlag
 
 from lxml import etree
 
+from hashell.model.scores import add_scores, score
 from hashell.model.version import FEATURE_SET
 
 HIGHEST_SCHEMA = "pacemaker-4.0"
@@ -209,35 +210,6 @@ def _element_of(node: object) -> etree._Element:
 
 
 _SCORE_PLUS = re.compile(r"\+=(.*)\Z", re.DOTALL)
-_INTEGER = re.compile(r"[+-]?\d+")
-INFINITY = 1_000_000
-
-
-def parse_score(text: str | None) -> int:
-    """A score as the peers read it: INFINITY words, colour words, or a leading integer, within ±1000000."""
-    word = (text or "").strip()
-    named = {
-        "INFINITY": INFINITY,
-        "+INFINITY": INFINITY,
-        "-INFINITY": -INFINITY,
-        "red": -INFINITY,
-        "yellow": 0,
-        "green": 0,
-    }
-    if word in named:
-        return named[word]
-    match = _INTEGER.match(word)
-    return max(-INFINITY, min(INFINITY, int(match.group()))) if match else 0
-
-
-def add_scores(left: int, right: int) -> int:
-    """Score addition: -INFINITY wins over INFINITY, and both over every number."""
-    if left <= -INFINITY or right <= -INFINITY:
-        return -INFINITY
-    if left >= INFINITY or right >= INFINITY:
-        return INFINITY
-    return max(-INFINITY, min(INFINITY, left + right))
-
 
 def expand_score(name: str, old: str | None, value: str) -> str:
     """The new text of attribute `name` when `value` is `NAME++` or `NAME+=N`; any other value is literal."""
@@ -247,7 +219,7 @@ def expand_score(name: str, old: str | None, value: str) -> str:
     if rest == "++":
         amount = 1
     elif match := _SCORE_PLUS.match(rest):
-        amount = parse_score(match.group(1))
+        amount = score(match.group(1))
     else:
         return value
-    return str(add_scores(parse_score(old), amount))
+    return str(add_scores(score(old), amount))

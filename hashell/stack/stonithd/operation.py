@@ -103,14 +103,15 @@ class History:
     def newest_first(self, target: str = "") -> list[FenceOp]:
         """Pending ones first, then completed ones, the newest first."""
         found = [op for op in self.ops.values() if not target or op.target.lower() == target.lower()]
-        return sorted(reversed(found), key=lambda op: (not op.pending, -op.completed))
+        found.reverse()
+        return sorted(found, key=lambda op: (not op.pending, -op.completed))
 
     def in_flight(self, target: str, action: str) -> FenceOp | None:
         """A pending operation that does the same."""
         for op in self.ops.values():
-            if op.state in (State.QUERY, State.EXECUTING) and op.action == action:
-                if op.target.lower() == target.lower():
-                    return op
+            active = op.state in (State.QUERY, State.EXECUTING)
+            if active and op.action == action and op.target.lower() == target.lower():
+                return op
         return None
 
     def recent_success(self, target: str, action: str, since: float) -> FenceOp | None:

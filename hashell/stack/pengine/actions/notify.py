@@ -181,7 +181,7 @@ def _add_keys(ws: WorkingSet, rsc: Resource, note: Notification) -> None:
             if step is not None:
                 step.flags &= ~Act.OPTIONAL
     available = sorted_by_name(entry.node for entry in rsc.allowed_nodes.values())
-    note.keys.append(("notify_available_uname", " ".join(node.name for node in available)))
+    note.keys.append(("notify_available_uname", " ".join(node.name for node in available) or " "))
     target = rsc.meta.get("container-attribute-target", "")
     if target.lower() == "host":
         note.keys.append(("notify_all_hosts", " ".join(_host_names(ws))))

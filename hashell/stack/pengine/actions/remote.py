@@ -158,7 +158,7 @@ def router_of(action: Action) -> Node | None:
     task = action.task
     if task == "notify":
         task = action.meta.get("notify_operation", task)
-    to_target = connection.launcher is not None and connection.launcher.partial_migration_target is not None
+    to_target = connection.partial_migration_target is not None
     if task in _BEGAN_TASKS and not to_target:
         return began
     return ended

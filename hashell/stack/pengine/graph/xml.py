@@ -67,7 +67,7 @@ def _named_element(action: Action) -> _Element:
 
 def history_key(action: Action, history_id: str) -> str:
     """The operation key under the id that the resource's history has."""
-    if action.task in ("notify", "notified"):
+    if action.task == "notify":
         kind, operation = action.meta.get("notify_type", ""), action.meta.get("notify_operation", "")
         return f"{history_id}_{kind}_notify_{operation}_0"
     return f"{history_id}_{action.cancel_task or action.task}_{action.meta.get('interval', '0')}"
@@ -183,7 +183,7 @@ def _add_guest_meta(action: Action, rsc: Resource, attributes: dict[str, str]) -
         return
     task = action.task
     if task == "notify":
-        task = action.meta.get("notify_key_operation", task)
+        task = action.meta.get("notify_operation", task)
     launcher = node.remote.launcher
     host: Node | None = None
     if task in _CURRENT_HOST_TASKS:
@@ -201,6 +201,8 @@ def _add_downed(ws: WorkingSet, action: Action, element: _Element) -> None:
     """Which nodes are expected to go down because of the action."""
     node = action.node
     ids: list[str] = []
+    if action.flags & Act.PSEUDO and action.task != "stonith":
+        return
     if action.task == "do_shutdown" and node is not None:
         ids.append(node.id)
     elif action.task == "stonith" and node is not None and action.meta.get("stonith_action") in ("off", "reboot"):

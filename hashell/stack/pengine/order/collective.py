@@ -142,7 +142,7 @@ def _instance_action(
     action: Action, instance: Resource, task: str, node: Node | None, is_first: bool
 ) -> Action | None:
     """The action of one instance; for the container of a bundle, that of the resource within unless it is its own."""
-    rsc: Resource | None = instance
+    rsc = instance
     where = node
     if instance.replica_container and instance.parent is not None and instance.parent.variant == Variant.BUNDLE:
         if is_first:
@@ -151,8 +151,7 @@ def _instance_action(
             own = task not in ("promote", "promoted", "demote", "demoted")
         if not own:
             replica = instance.bundle_replica()
-            rsc = replica.child if replica is not None else None
-            where = None
-    if rsc is None:
-        return None
+            if replica is not None and replica.child is not None:
+                rsc = replica.child
+                where = None
     return newest_action(rsc, task=task, node=where)

@@ -34,6 +34,7 @@ class Request:
     show_scores: bool = False
     show_utilization: bool = False
     quiet: bool = False
+    sanitized: bool = False  #: secrets may be masked in the input, as they are in saved ones
     date: DateTime | None = None
     date_text: str = ""
     injections: Injections = field(default_factory=Injections)
@@ -120,7 +121,7 @@ class Simulation:
 
     def _model(self) -> WorkingSet:
         """A fresh model of the CIB as it is now."""
-        ws = new_working_set(deepcopy(self.cib), now=self._now())
+        ws = new_working_set(deepcopy(self.cib), now=self._now(), sanitized=self.request.sanitized)
         unpack_cluster(ws)
         return ws
 
@@ -140,21 +141,16 @@ class Simulation:
 
     def _show_status(self, ws: WorkingSet, heading: str, *, pending: bool) -> None:
         out = Outline()
-        spaced = False
         if ws.in_maintenance:
-            out.text("\n        *** Resource management is DISABLED ***")
+            out.text("\n              *** Resource management is DISABLED ***")
             out.text("  The cluster will not attempt to start, stop or recover services")
             out.blank()
-            spaced = True
         if ws.disabled_resources or ws.blocked_resources:
             out.text(
                 f"{ws.disabled_resources} of {ws.ninstances} resource instances DISABLED and "
                 f"{ws.blocked_resources} BLOCKED from further action due to failure"
             )
-            spaced = True
             out.blank()
-        elif spaced:
-            pass
         write_status(ws, out, heading, pending=pending)
         self.write(str(out))
 

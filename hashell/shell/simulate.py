@@ -175,6 +175,7 @@ def _request(options: argparse.Namespace, now: DateTime) -> Request:
         show_scores=options.show_scores,
         show_utilization=options.show_utilization,
         quiet=options.quiet,
+        sanitized=not options.live_check,
         date=date,
         date_text=options.set_datetime or "",
         injections=Injections(

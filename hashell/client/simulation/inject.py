@@ -152,6 +152,6 @@ def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, 
         said = recorder.add_failcount(operation.node, name, operation.task, operation.interval, fatal)
         for text in said:
             out.item(text)
-    resource = recorder.lrm_resource(operation.node, None, rsc.id, rsc.xml)
+    resource, only = recorder.lrm_resource(operation.node, None, rsc.id, rsc.xml)
     params = {"CRM_meta_interval": operation.interval}
-    recorder.write_entry(resource, operation.node, operation.task, params, operation.rc, 0)
+    recorder.write_entry(resource, operation.node, operation.task, params, operation.rc, 0, only)

@@ -30,13 +30,17 @@ class Recorder:
 
     def node_state(self, name: str, id: str | None = None) -> _Element:
         """The state of the node, made when there is none. Without id: that of its `<node>` entry, or its name."""
-        for state in self.status().iterchildren("node_state"):
-            if (state.get("uname") or "").lower() == name.lower():
-                return state
         if id is None:
             node = next((n for n in self.cib.iterfind("configuration/nodes/node") if n.get("uname") == name), None)
-            id = node.get("id") if node is not None else name
-        return etree.SubElement(self.status(), "node_state", id=id or name, uname=name)
+            id = (node.get("id") if node is not None else None) or name
+        states = list(self.status().iterchildren("node_state"))
+        state = next((s for s in states if (s.get("uname") or "").lower() == name.lower()), None)
+        if state is None:
+            state = next((s for s in states if s.get("id") == id), None)
+        if state is None:
+            state = etree.SubElement(self.status(), "node_state", id=id)
+        state.set("uname", name)
+        return state
 
     def set_up(self, name: str) -> None:
         """The node is there as a full member."""
@@ -65,8 +69,8 @@ class Recorder:
         state.set("crm-debug-origin", "crm_simulate")
         return state
 
-    def lrm_resource(self, node: str, node_id: str | None, name: str, primitive: _Element) -> _Element:
-        """The history of a resource on a node, found by any of its names or made."""
+    def lrm_resource(self, node: str, node_id: str | None, name: str, primitive: _Element) -> tuple[_Element, bool]:
+        """The history of a resource on a node, found by any of its names or made, and whether it is the only one."""
         state = self.node_state(node, node_id)
         lrm = state.find("lrm")
         if lrm is None:
@@ -76,15 +80,15 @@ class Recorder:
             resources = etree.SubElement(lrm, "lrm_resources")
         config_name = primitive.get("id") or name
         for wanted in (name, config_name):
-            for element in resources.iterchildren("lrm_resource"):
-                if element.get("id") == wanted:
-                    return element
+            found = [element for element in resources.iterchildren("lrm_resource") if element.get("id") == wanted]
+            if found:
+                return found[0], len(found) == 1
         element = etree.SubElement(resources, "lrm_resource", id=config_name)
         for attribute in ("class", "provider", "type"):
             value = primitive.get(attribute)
             if value is not None:
                 element.set(attribute, value)
-        return element
+        return element, True
 
     def record(
         self, action: _Element, primitive: _Element, name: str, params: dict[str, str], rc: int, target_rc: int
@@ -93,18 +97,30 @@ class Recorder:
         node, node_id = action.get("on_node") or "", action.get("on_node_uuid")
         if action.get("router_node"):
             node_id = node
-        resource = self.lrm_resource(node, node_id, name, primitive)
+        resource, only = self.lrm_resource(node, node_id, name, primitive)
         operation = action.get("operation") or ""
-        self.write_entry(resource, node, operation, params, rc, target_rc)
+        self.write_entry(resource, node, operation, params, rc, target_rc, only)
 
     def write_entry(
-        self, resource: _Element, node: str, operation: str, params: dict[str, str], rc: int, target_rc: int
+        self,
+        resource: _Element,
+        node: str,
+        operation: str,
+        params: dict[str, str],
+        rc: int,
+        target_rc: int,
+        only: bool = True,
     ) -> None:
-        """Write one entry, and its twin for a failure that is not recurring."""
+        """Write one entry, and its twin for a failure that is not recurring.
+
+        Where a resource has several histories on a node (only = False), call ids start again: none of them is found
+        as the one to continue.
+        """
         rsc_id = resource.get("id") or ""
         operation = "start" if operation == "reload-agent" else operation
         interval = params.get("CRM_meta_interval") or "0"
-        call_id = 1 + max((integer(op.get("call-id")) for op in resource.iterchildren("lrm_rsc_op")), default=0)
+        known = [integer(op.get("call-id")) for op in resource.iterchildren("lrm_rsc_op")] if only else []
+        call_id = 1 + max(known, default=0)
         for id, key in _entry_ids(rsc_id, operation, interval, params, rc != target_rc):
             self._write(resource, id, key, node, operation, interval, call_id, params, rc, target_rc)
 

@@ -65,7 +65,7 @@ class Simulation:
         if request.injections:
             out = Outline()
             out.blank()
-            inject(ws, Recorder(self.cib, ws.now_s()), request.injections, out)
+            inject(ws, Recorder(self.cib, self.host_now.epoch()), request.injections, out)
             if not request.quiet:
                 self.write(str(out))
         elif request.injections.quorum is not None:
@@ -106,7 +106,8 @@ class Simulation:
         out = Outline()
         out.blank()
         out.begin("Executing Cluster Transition")
-        executor = Executor(ws, self.result.graph, Recorder(self.cib, ws.now_s()), out, self.request.failures)
+        recorder = Recorder(self.cib, self.host_now.epoch())
+        executor = Executor(ws, self.result.graph, recorder, out, self.request.failures)
         complete = executor.run()
         out.end()
         if not self.request.quiet:

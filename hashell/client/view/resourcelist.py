@@ -109,10 +109,18 @@ def _write_instance(
     return False
 
 
+def _configured_role(rsc: Resource) -> int:
+    """What target-role says for a clone, or for what it clones."""
+    text = rsc.meta.get("target-role")
+    if text is None and rsc.children:
+        text = rsc.children[0].meta.get("target-role")
+    return parse_role(text)
+
+
 def _started_word(rsc: Resource) -> str:
     if not rsc.promotable:
         return "Started"
-    if parse_role(rsc.meta.get("target-role")) == Role.UNPROMOTED:
+    if _configured_role(rsc) == Role.UNPROMOTED:
         return "Unpromoted (target-role)"
     return "Unpromoted"
 
@@ -124,7 +132,7 @@ def _write_names(out: Outline, word: str, names: list[str]) -> None:
 
 def _write_stopped(ws: WorkingSet, rsc: Resource, out: Outline) -> None:
     table = rsc.allowed_nodes or rsc.probed_nodes
-    disabled = parse_role(rsc.meta.get("target-role")) == Role.STOPPED
+    disabled = _configured_role(rsc) == Role.STOPPED
     groups: dict[str, list[str]] = {}
     for entry in sorted(table.values(), key=lambda each: name_key(each.node.name)):
         node = entry.node

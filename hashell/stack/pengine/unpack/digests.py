@@ -115,7 +115,7 @@ def _secure_digest(
 ) -> str:
     secrets = entry.xml.get("op-secure-params") if entry is not None else _DEFAULT_SECRETS
     version = entry.xml.get("crm_feature_set") if entry is not None else None
-    modern = version is None or compare_versions(version, "3.16.0") >= 0
+    modern = version is not None and compare_versions(version, "3.16.0") >= 0
     chosen = dict(params if modern else instance)
     if secrets is not None:
         chosen = {name: value for name, value in chosen.items() if f" {name} " not in secrets}

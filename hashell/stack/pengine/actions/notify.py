@@ -191,12 +191,11 @@ def _add_keys(ws: WorkingSet, rsc: Resource, note: Notification) -> None:
 def _host_names(ws: WorkingSet) -> list[str]:
     names = []
     for node in ws.nodes:
-        host: Node | None = node
+        host = node
         if node.is_guest() and node.remote is not None and node.remote.launcher is not None:
             active = node.remote.launcher.active_nodes
-            host = active[0] if active else None
-        if host is not None:
-            names.append(host.name)
+            host = active[0] if active else node
+        names.append(host.name)
     return names
 
 

@@ -119,13 +119,14 @@ def _apply_to_priority(dependent: Resource, primary: Resource, coloc: Colocation
 def _group_dependent(ws: WorkingSet, group: Resource, primary: Resource, coloc: Colocation) -> int:
     if not group.children:
         return 0
-    if group.group.colocated:
-        return apply_colocation(ws, group.children[0], primary, coloc, True)
-    if coloc.score >= INF:
-        return 0
     total = 0
-    for member in group.children:
-        total = add_scores(total, _primitive_primary(member, primary, coloc))
+    if group.group.colocated:
+        total = apply_colocation(ws, group.children[0], primary, coloc, True)
+    elif coloc.score >= INF:
+        return 0
+    else:
+        for member in group.children:
+            total = add_scores(total, _primitive_primary(member, primary, coloc))
     if total:
         group.priority = add_scores(total, group.priority)
     return total

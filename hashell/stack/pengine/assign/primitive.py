@@ -117,7 +117,8 @@ def apply_with_this(ws: WorkingSet, primary: Resource, coloc: Colocation) -> Non
 
 def _assign_best(ws: WorkingSet, rsc: Resource, prefer: Node | None, stop_if_fail: bool) -> None:
     """Assign to the best node of the table (§6.6)."""
-    prefer = prefer or limit_by_utilization(ws, rsc)
+    most_free = limit_by_utilization(ws, rsc)
+    prefer = prefer or most_free
     if not rsc.unassigned:
         return
     current = current_node(rsc)

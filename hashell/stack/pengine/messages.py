@@ -76,8 +76,8 @@ class ConfigProblem(Diagnostic):
 
 def place_of(element: _Element | None) -> Place | None:
     """The line of an element in its file, if it came from one."""
-    line = element.sourceline if element is not None else None
-    return Place(line=int(line)) if line else None
+    line = getattr(element, "sourceline", None)
+    return Place(line=line) if isinstance(line, int) else None
 
 
 def config_error(

@@ -78,10 +78,10 @@ def apply_location(rsc: Resource, location: Location) -> None:
             apply_location(replica.container, location)
             if replica.ip is not None:
                 apply_location(replica.ip, location)
-        child = rsc.bundle.child
-        if child is not None and location.role_filter in (Role.PROMOTED, Role.UNPROMOTED):
-            apply_location(child, location)
-            child.location_constraints.append(location)
+        clone = rsc.bundle.child
+        if clone is not None and location.role_filter in (Role.PROMOTED, Role.UNPROMOTED):
+            apply_location(clone, location)
+            clone.location_constraints.append(location)
 
 
 def _apply_to_one(rsc: Resource, location: Location) -> None:

@@ -171,11 +171,11 @@ def _anonymous_instance(ws: WorkingSet, node: Node, clone: Resource, base: str) 
             and not node.is_guest() and clone.clone.clone_max != len(ws.nodes):  # fmt: skip
         found = None
     if found is None:
-        instance = create_instance(ws, clone, unpack_resource)
-        if instance is None:
+        created = create_instance(ws, clone, unpack_resource)
+        if created is None:
             return None
-        register(ws, instance)
-        found = _member(instance, base)
+        register(ws, created)
+        found = _member(created, base)
     return found
 
 

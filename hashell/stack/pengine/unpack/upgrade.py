@@ -150,9 +150,9 @@ def _resources(cib: _Element) -> None:
         master.insert(0, meta)
     for bundle in cib.iter("bundle"):
         for container in bundle.iterchildren("docker", "podman"):
-            masters = container.attrib.pop("masters", None)
-            if masters is not None and container.get("promoted-max") is None:
-                container.set("promoted-max", str(masters))
+            masters = str(container.attrib.pop("masters", ""))
+            if masters and container.get("promoted-max") is None:
+                container.set("promoted-max", masters)
 
 
 def _locations(cib: _Element) -> None:
@@ -184,7 +184,7 @@ def _lifetime(location: _Element) -> None:
         expression.set("operation", "eq")
         expression.set("value", location.get("node") or "")
         for name in ("node", "score"):
-            location.attrib.pop(name, None)
+            location.attrib.pop(name, "")
     else:
         location.remove(own)
     both.append(own)

@@ -53,7 +53,7 @@ def upgrade_from_2(cib: _Element) -> None:
             _operations(element)
     for colocation in cib.iterfind("configuration/constraints/rsc_colocation"):
         for name in ("score-attribute", "score-attribute-mangle"):
-            colocation.attrib.pop(name, None)
+            colocation.attrib.pop(name, "")
 
 
 def _defaults(cib: _Element, section: str, name: str, value: str) -> None:
@@ -126,7 +126,7 @@ def _meta_attributes(element: _Element) -> None:
 def _operations(element: _Element) -> None:
     for operations in element.iterchildren("operations"):
         for op in operations.iterchildren("op"):
-            requires = op.attrib.pop("requires", None)
+            requires = str(op.attrib.pop("requires", "")) or None
             for pair in _pairs(op, "instance_attributes"):
                 name = pair.get("name") or ""
                 block = pair.getparent()
@@ -137,7 +137,7 @@ def _operations(element: _Element) -> None:
                 elif name in _OP_META:
                     _move_to_meta(op, pair)
             if requires is not None and op.get("name") in ("start", "promote"):
-                _add_meta(element, "requires", str(requires))
+                _add_meta(element, "requires", requires)
 
 
 def _move_to_meta(op: _Element, pair: _Element) -> None:

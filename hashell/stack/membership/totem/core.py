@@ -199,7 +199,9 @@ class Totem(Recovery):
             merge_into(self.leave_list, [join.failed[-1]])
 
     def _process_join(self, join: Join) -> None:
-        """Section 1.7, process(join)."""
+        """Section 1.7, process(join), with one difference: a join that teaches nothing new does not begin the
+        gathering again. Three nodes that disagree for good about whom they gave up would answer each join with a
+        join of their own, restarting the consensus timer that is to end it."""
         self._note_leave(join)
         sender = join.system_from
         if set(join.proc) == set(self.proc_list) and set(join.failed) == set(self.failed_list):
@@ -208,8 +210,10 @@ class Totem(Recovery):
             if self._agreed() and self._commit_if_mine():
                 return
         elif not self._subset(join) and sender not in self.failed_list:
+            known = (len(self.proc_list), len(self.failed_list))
             self._merge_join(join)
-            self.gather_enter(11)
+            if self.state is State.OPERATIONAL or known != (len(self.proc_list), len(self.failed_list)):
+                self.gather_enter(11)
             return
         if self.state is State.OPERATIONAL:
             self.gather_enter(12)

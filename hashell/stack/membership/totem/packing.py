@@ -4,7 +4,9 @@ From the regular configuration until synchronisation is complete a second pair o
 use, so that the services can synchronise while the clients' messages wait, possibly half sent.
 
 Reassembly is kinder than corosync's in one point: after a fragment whose head was missed only that message is
-dropped, not the packet and its successor; a joining node could otherwise lose whole messages.
+dropped, not the packet and its successor; a joining node could otherwise lose whole messages. And a message that
+fits a packet of its own is never cut, so that a change of the ring can only hit the long ones half way: a node that
+joins then does not get the one whose head it missed, as with corosync.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ def unwrap_groups(data: bytes) -> tuple[list[bytes], bytes] | None:
 def pack(messages: Iterable[bytes], net_mtu: int) -> list[bytes]:
     """Encode messages into as few packets of at most `net_mtu` bytes as their order allows."""
     limit = net_mtu - HEAD.size
+    whole = limit - 2
     frames: list[bytes] = []
     parts: list[bytes] = []
     used = continuation = 0
@@ -93,7 +96,7 @@ def pack(messages: Iterable[bytes], net_mtu: int) -> list[bytes]:
                 parts.append(message[offset:] if offset else message)
                 used += rest
                 break
-            if space > 0:
+            if space > 0 and (offset or len(message) > whole):
                 parts.append(message[offset : offset + space])
                 offset += space
                 frames.append(encode_frame(Frame(number, continuation, parts)))

@@ -62,6 +62,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _main(arguments: list[str]) -> int:
+    if arguments[:1] == ["_complete"]:
+        return print_candidates(arguments[1:])
     if arguments[:1] and arguments[0] in PROGRAMS:
         return run_program(arguments[0], arguments[1:])
     parsed = parse_options(arguments)
@@ -82,6 +84,21 @@ def run_program(name: str, arguments: list[str]) -> int:
         print(f"error: {name} is not part of this installation ({error})", file=sys.stderr)
         return 5
     return int(program(arguments) or 0)
+
+
+def print_candidates(arguments: list[str]) -> int:
+    """For the completion scripts: candidates for a command line given as one word, with tab and description."""
+    from hashell.shell.completion import complete
+    from hashell.shell.session import Session
+
+    line = arguments[0] if arguments else ""
+    session = Session()
+    try:
+        for candidate in complete(session, line.lstrip().partition(" ")[2]):
+            print(f"{candidate.text}\t{candidate.about}")
+    finally:
+        session.close()
+    return 0
 
 
 def parse_options(arguments: list[str]) -> tuple[Options, str, list[str]] | int:

@@ -16,7 +16,17 @@ from hashell.grammar.agents import resolve_provider
 from hashell.grammar.configuration import Configuration, object_id
 from hashell.grammar.diagnostics import BrokenReference, ChangeNote, DuplicateObject, StatementFault
 from hashell.grammar.ids import assign
-from hashell.grammar.tree import CHILD_REF, CONTAINERS, DEFAULT_SET_IDS, PROPERTY_LIKE, SECTIONS, Statement, keyword_of
+from hashell.grammar.tree import (
+    CHILD_REF,
+    CONTAINERS,
+    DEFAULT_SET_IDS,
+    PROPERTY_LIKE,
+    SECTIONS,
+    Statement,
+    detach,
+    keyword_of,
+    substitute,
+)
 from hashell.model.diagnostics import Diagnostic, HashellError
 
 Element = etree._Element
@@ -92,7 +102,9 @@ class Applier:
             self.config.section("nodes").append(element)
             return element
         if self.mode is Mode.CREATE:
-            for child in element:
+            element.set("id", old.get("id", ""))
+            assign(element, self.store)
+            for child in list(element):
                 self._merge_set(old, child)
             if element.get("description") is not None:
                 old.set("description", element.get("description", ""))
@@ -101,7 +113,7 @@ class Applier:
         if not element.get("id"):
             element.set("id", old.get("id", ""))
         assign(element, self.store, old)
-        old.getparent().replace(old, element)
+        substitute(old, element)
         return element
 
     def _merge_set(self, owner: Element, incoming: Element) -> None:
@@ -110,7 +122,6 @@ class Applier:
             owner.append(incoming)
         else:
             self._merge_pairs(target, incoming)
-        assign(owner, self.store)
 
     def _merge_pairs(self, target: Element, incoming: Element) -> None:
         rules = incoming.findall("rule")
@@ -171,7 +182,7 @@ class Applier:
         if old is not None:
             self.store.discard_tree(old)
             assign(element, self.store, old)
-            old.getparent().replace(old, element)
+            substitute(old, element)
         else:
             assign(element, self.store)
             self.config.configuration.append(element)
@@ -192,12 +203,12 @@ class Applier:
         self._check_targets(statement, element)
         if old is not None:
             self._discard_own(old)
-        self._name_parameters(element)
         assign(element, self.store, old)
+        self._name_parameters(element)
         if statement.keyword in ("group", "clone", "ms", "bundle"):
             self._take_members(statement, element, old)
         if old is not None:
-            old.getparent().replace(old, element)
+            substitute(old, element)
         else:
             self.config.section(SECTIONS[statement.keyword][1]).append(element)
             if element.tag in CONTAINERS:
@@ -243,7 +254,7 @@ class Applier:
                 raise self._fault(statement, f"cannot create {element.tag}:{element.get('id')}: child "
                                              f"{child.tag}:{name} is already in {holder.tag}:{holder.get('id')}",
                                   f"`delete {holder.get('id')}` releases it, or use modgroup")
-            ref.getparent().replace(ref, child)
+            substitute(ref, child)
 
     def _redirect(self, container: Element) -> None:
         """Constraints on a new container's members now mean the container; self-references are dropped."""
@@ -258,7 +269,7 @@ class Applier:
                     self.notes.append(ChangeNote(message=f"modified {what} from {member} to {name}"))
             if _self_reference(constraint):
                 self.store.discard_tree(constraint)
-                constraint.getparent().remove(constraint)
+                detach(constraint)
 
     def _check_targets(self, statement: Statement, element: Element) -> None:
         if statement.keyword not in ("location", "colocation", "order", "rsc_ticket"):
@@ -277,11 +288,10 @@ class Applier:
 
     def _complete(self, statement: Statement, element: Element) -> None:
         if element.get("provider") == "":
-            provider = resolve_provider(self.config.agents, element.get("type", ""))
-            attrs = dict(element.attrib.items())
-            attrs["provider"] = provider
-            element.attrib.update(attrs)
-        if self.mode is not Mode.CREATE or statement.words[:1] == []:
+            element.set("provider", resolve_provider(self.config.agents, element.get("type", "")))
+        if statement.words and (self.mode is Mode.CREATE or self._knows_only_legacy_roles()):
+            self._convert_roles(element)
+        if self.mode is not Mode.CREATE or not statement.words:
             return
         if statement.keyword in ("primitive", "rsc_template") and not element.get("template"):
             for op in element.iter("op"):
@@ -289,17 +299,20 @@ class Applier:
                     value = op.get(name)
                     if value is not None and value.isdigit():
                         op.set(name, f"{value}s")
-        self._convert_roles(element)
         if statement.keyword in PROPERTY_LIKE:
             for pair in element.findall("nvpair"):
                 if pair.get("value") == "":
                     raise self._fault(statement, f"an empty value for {pair.get('name')} is not allowed",
                                       "to remove a property use `edit`")
 
-    def _convert_roles(self, element: Element) -> None:
+    def _knows_only_legacy_roles(self) -> bool:
+        """Schemas before 3.7 have the roles Master and Slave only."""
         match = re.match(r"pacemaker-(\d+)\.(\d+)", self.config.schema)
-        old_schema = bool(match) and (int(match[1]), int(match[2])) < (3, 7)  # type: ignore[index]
-        table = {v: k for k, v in _LEGACY_ROLES.items()} if old_schema else _LEGACY_ROLES
+        return match is not None and (int(match[1]), int(match[2])) < (3, 7)
+
+    def _convert_roles(self, element: Element) -> None:
+        legacy = self._knows_only_legacy_roles()
+        table = {v: k for k, v in _LEGACY_ROLES.items()} if legacy else _LEGACY_ROLES
         for inner in element.iter(etree.Element):
             for name in ("role", "rsc-role", "with-rsc-role"):
                 value = inner.get(name)

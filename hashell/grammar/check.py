@@ -21,14 +21,15 @@ from hashell.model.options import CLUSTER_OPTIONS
 
 Element = etree._Element
 
-_META = frozenset({
+META_ATTRIBUTES = frozenset({
     "allow-migrate", "allow-unhealthy-nodes", "clone-max", "clone-min", "clone-node-max", "container-attribute-target",
     "critical", "description", "failure-timeout", "globally-unique", "interleave", "is-managed", "maintenance",
     "master-max", "master-node-max", "migration-threshold", "multiple-active", "notify", "ordered", "priority",
     "promotable", "promoted-max", "promoted-node-max", "remote-addr", "remote-allow-migrate", "remote-clear-port",
     "remote-connect-timeout", "remote-node", "remote-port", "requires", "resource-stickiness", "target-role",
 })
-_GROUP_META = _META - {"ordered", "clone-max", "clone-min", "clone-node-max", "interleave", "notify", "promotable"}
+_GROUP_META = META_ATTRIBUTES - {"ordered", "clone-max", "clone-min", "clone-node-max", "interleave", "notify",
+                                 "promotable"}
 _OP_DEFAULTS = frozenset({
     "timeout", "interval", "on-fail", "record-pending", "enabled", "start-delay", "role", "interval-origin",
 })
@@ -157,10 +158,12 @@ def _intervals(element: Element) -> Iterator[Diagnostic]:
 
 
 def _meta(config: Configuration, element: Element) -> Iterator[Diagnostic]:
-    known = _GROUP_META if element.tag == "group" else _META
+    known = _GROUP_META if element.tag == "group" else META_ATTRIBUTES
     for pair in element.findall("meta_attributes/nvpair"):
         name = pair.get("name")
-        if name and name not in known:
+        if name == "collocated" and element.tag == "group":
+            yield _error(element, "the meta attribute collocated is deprecated", "write a colocation with a set")
+        elif name and name not in known:
             yield _warning(element, f"unknown attribute '{name}'")
         elif name in ("master-max", "master-node-max"):
             new = name.replace("master", "promoted")
@@ -214,7 +217,7 @@ def _legacy_roles(element: Element) -> Iterator[Diagnostic]:
 def _options(element: Element, keyword: str) -> Iterator[Diagnostic]:
     if keyword == "property" and element.get("id") != "cib-bootstrap-options":
         return
-    known = {"property": {*CLUSTER_OPTIONS, *_INTERNAL_PROPERTIES}, "rsc_defaults": _META,
+    known = {"property": {*CLUSTER_OPTIONS, *_INTERNAL_PROPERTIES}, "rsc_defaults": META_ATTRIBUTES,
              "op_defaults": _OP_DEFAULTS}[keyword]
     for pair in element.findall("nvpair"):
         name, value = pair.get("name") or "", pair.get("value")

@@ -13,7 +13,7 @@ from hashell.grammar.ids import IdStore, assign
 from hashell.grammar.lines import logical_lines
 from hashell.grammar.parser import CrmParser
 from hashell.grammar.render import Rendered, Style, render, xml_text
-from hashell.grammar.tree import CHILD_REF, SECTIONS, keyword_of
+from hashell.grammar.tree import CHILD_REF, SECTIONS, attributes, detach, keyword_of
 from hashell.model.diagnostics import HashellError
 
 Element = etree._Element
@@ -40,7 +40,7 @@ _DEFAULTS = {
 def object_id(element: Element) -> str:
     """The name an object is addressed by: uname of a node, `fencing_topology`, otherwise its id."""
     if element.tag == "node":
-        return element.get("uname") or element.get("id", "")
+        return element.get("uname") or element.get("id") or ""
     if element.tag == "fencing-topology":
         return "fencing_topology"
     return element.get("id", "")
@@ -250,14 +250,14 @@ class Configuration:
         for section in list(configuration if configuration is not None else []):
             if section.tag == "fencing-topology":
                 keep = any(e.tag == "fencing-topology" for e in elements)
-                if not keep and section.getparent() is not None:
-                    section.getparent().remove(section)
+                if not keep:
+                    detach(section)
                 continue
             for child in list(section):
                 if (child.tag, child.get("id", "")) not in wanted:
                     section.remove(child)
             if not len(section) and section.tag not in MANDATORY_SECTIONS:
-                section.getparent().remove(section)
+                detach(section)
         return out
 
     def _closure(self, elements: list[Element]) -> list[Element]:
@@ -270,7 +270,7 @@ def render_in_place(bare: Element, element: Element, style: Style, keyword: str)
 
 
 def _attributes(element: Element, ignore_id: bool) -> dict[str, str]:
-    attrs = dict(element.attrib.items())
+    attrs = dict(attributes(element))
     if ignore_id:
         attrs.pop("id", None)
     return attrs

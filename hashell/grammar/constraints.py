@@ -91,11 +91,11 @@ class _SetBuilder:
 
     def member(self, token: Token) -> None:
         name, qualifier = split_member(self.text, token, self.attribute)
-        if self.current is not None and self.current.children:
-            if self.current.attrs.get(self.attribute, "") != qualifier:
-                flags = {k: v for k, v in self.current.attrs.items() if k != self.attribute}
-                self.close()
-                self.current = Elem("resource_set", flags if self.bracket else {})
+        current = self.current
+        if current is not None and current.children and current.attrs.get(self.attribute, "") != qualifier:
+            flags = {k: v for k, v in current.attrs.items() if k != self.attribute}
+            self.close()
+            self.current = Elem("resource_set", flags if self.bracket else {})
         if self.current is None:
             self.current = Elem("resource_set")
         if qualifier:

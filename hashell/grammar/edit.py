@@ -8,7 +8,7 @@ from lxml import etree
 
 from hashell.grammar.configuration import Configuration, object_id
 from hashell.grammar.diagnostics import ChangeNote, ObjectFault
-from hashell.grammar.tree import CONTAINERS, keyword_of
+from hashell.grammar.tree import CONTAINERS, detach, keyword_of
 from hashell.model.diagnostics import Diagnostic, HashellError
 
 Element = etree._Element
@@ -56,9 +56,7 @@ class Editor:
                 self.config.section("resources").append(child)
         container = self.config.container_of(element)
         name = object_id(element)
-        parent = element.getparent()
-        if parent is not None:
-            parent.remove(element)
+        detach(element)
         if element.tag == "node":
             return
         self._drop_from_tags(name)
@@ -103,9 +101,9 @@ class Editor:
                     ref.set("id", heir)
                     continue
                 holder = ref.getparent()
-                holder.remove(ref)
+                detach(ref)
                 touched = True
-                if not len(holder):
+                if holder is not None and not len(holder):
                     constraint.remove(holder)
         if constraint.get("rsc") and constraint.get("rsc") == constraint.get("with-rsc"):
             return False
@@ -247,7 +245,7 @@ class Editor:
                 advised = info.action(op.get("name", ""), op.get("role", ""))
                 if advised is not None and advised.timeout:
                     op.set("timeout", advised.timeout)
-            for action in ("start", "stop", "promote", "demote", "migrate_to", "migrate_from"):
+            for action in ("start", "stop", "promote", "demote"):
                 advised = info.action(action)
                 if action in present or advised is None or not advised.timeout:
                     continue
@@ -279,7 +277,7 @@ def _simplify(constraint: Element, refs: list[Element]) -> None:
     suffix = "role" if constraint.tag == "rsc_colocation" else "action"
     if constraint.tag == "rsc_colocation" and len(sets) == 1:
         refs = refs[::-1]
-    found = [(r.get("id", ""), r.getparent().get(suffix)) for r in refs]
+    found = [(r.get("id", ""), s.get(suffix)) for r in refs for s in sets if r in s]
     for one in sets:
         constraint.remove(one)
     for name, (ident, qualifier) in zip(names, found):

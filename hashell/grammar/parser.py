@@ -149,10 +149,8 @@ def _xml_object(element: etree._Element) -> tuple[etree._Element, str]:
     """The object in an `xml` statement and its statement word; defaults come inside their section."""
     if element.tag in ("op_defaults", "rsc_defaults") and len(element) == 1:
         return element[0], element.tag
-    for keyword, (tag, _) in SECTIONS.items():
-        if element.tag == tag:
-            break
-    else:
+    keyword = next((word for word, (tag, _) in SECTIONS.items() if element.tag == tag), "")
+    if not keyword:
         return element, ""
     if element.tag == "meta_attributes":
         keyword = "op_defaults" if element.xpath(".//op_expression") else "rsc_defaults"

@@ -11,7 +11,7 @@ from lxml import etree
 
 from hashell.grammar.acl import shortcut_of
 from hashell.grammar.quoting import always_quote, name_value, quote
-from hashell.grammar.tree import CHILD_REF, keyword_of
+from hashell.grammar.tree import CHILD_REF, attributes, keyword_of
 
 Element = etree._Element
 
@@ -71,7 +71,7 @@ def _score_of(element: Element) -> str:
 
 
 def _date_part(element: Element, tag: str) -> list[str]:
-    return [f"{k}={v}" for part in children(element) if part.tag == tag for k, v in part.items() if k != "id"]
+    return [f"{k}={v}" for part in children(element) if part.tag == tag for k, v in attributes(part) if k != "id"]
 
 
 def _date(element: Element) -> str:
@@ -163,7 +163,7 @@ def agent_text(element: Element) -> str:
 
 def _op_lines(element: Element, style: Style) -> list[str]:
     words = ["op", element.get("name", "")]
-    for name, value in element.items():
+    for name, value in attributes(element):
         if name not in ("id", "name"):
             words.append(name_value(name, value))
     lines = [" ".join(words)]
@@ -211,13 +211,13 @@ def _bundle(keyword: str, element: Element, style: Style) -> Rendered:
     lines = _description(element)
     for child in children(element):
         if child.tag in ("docker", "podman", "rkt"):
-            pairs = [name_value(k, v) for k, v in child.items()]
+            pairs = [name_value(k, v) for k, v in attributes(child)]
             pairs.sort(key=lambda p: not p.startswith("image="))
             lines.append(INNER.join([" ".join([child.tag, *pairs[:1]]), *pairs[1:]]))
         elif child.tag in ("network", "storage"):
-            head = " ".join([child.tag, *(name_value(k, v) for k, v in child.items() if k != "id")])
+            head = " ".join([child.tag, *(name_value(k, v) for k, v in attributes(child) if k != "id")])
             inner = [
-                " ".join([m.tag, *(name_value(k, v) for k, v in m.items() if k != "id")]) for m in children(child)
+                " ".join([m.tag, *(name_value(k, v) for k, v in attributes(m) if k != "id")]) for m in children(child)
             ]
             lines.append(INNER.join([head, *inner]))
         elif child.tag in ("primitive", CHILD_REF):

@@ -6,6 +6,7 @@ from lxml import etree
 
 from hashell.grammar.quoting import quote
 from hashell.grammar.render import Rendered, Style, children, rule_text, score_text
+from hashell.grammar.tree import attributes
 
 Element = etree._Element
 
@@ -48,7 +49,7 @@ def location(keyword: str, element: Element, style: Style) -> Rendered:
     for name in ("role", "resource-discovery"):
         if element.get(name) is not None:
             words.append(f"{name}={element.get(name)}")
-    words += [f"{k}={quote(v)}" for k, v in element.items() if k not in (*known, "role", "resource-discovery")]
+    words += [f"{k}={quote(v)}" for k, v in attributes(element) if k not in (*known, "role", "resource-discovery")]
     if element.get("node") is not None:
         score = element.get("score", element.get("score-attribute", ""))
         words += [f"{score_text(score)}:", element.get("node", "")]

@@ -202,10 +202,10 @@ def _bundle(tokens: Any) -> Elem:
 
 
 def bundle() -> Parser:
-    pairs = pp.ZeroOrMore(nvpair(bare=False))
+    pairs: Parser = pp.ZeroOrMore(nvpair(bare=False))
 
     def part(name: str, *inner: str) -> Parser:
-        body = pairs
+        body: Parser = pairs
         for tag in inner:
             body = body + pp.ZeroOrMore((keyword(tag) - pairs).set_parse_action(_attributes(tag)))
         return (keyword(name) - body).set_parse_action(_attributes(name))

@@ -42,7 +42,11 @@ def schema_faults(config: Configuration) -> list[Diagnostic]:
 
 def _structure(config: Configuration) -> Iterator[Diagnostic]:
     for problem in problems(config.root):
-        if problem.severity is Severity.ERROR and not isinstance(problem, UnknownReference) or isinstance(problem, UnknownReference) and problem.attribute == "id-ref":
+        if isinstance(problem, UnknownReference):
+            wanted = problem.attribute == "id-ref"
+        else:
+            wanted = problem.severity is Severity.ERROR
+        if wanted:
             yield problem
 
 
@@ -93,7 +97,7 @@ def _element(element: Element, version: tuple[int, int]) -> Iterator[tuple[str, 
             yield f"'{role}' is not a role", f"roles are {', '.join(_ROLE_NAMES[:4])}"
     elif tag == "expression":
         if element.get("operation") not in _OPERATIONS:
-            yield f"'{element.get('operation')}' is not a comparison", "comparisons are written in lower case: eq, ne, …"
+            yield f"'{element.get('operation')}' is not a comparison", "comparisons are in lower case: eq, ne, …"
         if element.get("type") == "integer" and version < (3, 5):
             yield "the type integer is not part of this schema", "use number"
     elif tag in ("rkt",) and version >= (4, 0):
@@ -112,7 +116,8 @@ def _nvpair(element: Element, version: tuple[int, int]) -> Iterator[tuple[str, s
     if element.get("name") is None:
         yield f"the value with id {element.get('id')} has no name", ""
     elif element.get("value") is None and version >= (3, 0):
-        yield f"{element.get('name')} has no value", f"write {element.get('name')}=VALUE; comments stand on their own line"
+        name = element.get("name")
+        yield f"{name} has no value", f"write {name}=VALUE; comments stand on their own line"
 
 
 def _roles(element: Element, version: tuple[int, int]) -> Iterator[tuple[str, str]]:

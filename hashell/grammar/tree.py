@@ -96,6 +96,26 @@ CONTAINERS = ("group", "clone", "master", "bundle")
 DEFAULT_SET_IDS = {"property": "cib-bootstrap-options", "rsc_defaults": "rsc-options", "op_defaults": "op-options"}
 
 
+def attributes(element: etree._Element) -> list[tuple[str, str]]:
+    """The attributes of an element in document order."""
+    return [(str(name), str(value)) for name, value in element.items()]
+
+
+def detach(element: etree._Element) -> None:
+    """Take an element out of its parent, if it has one."""
+    parent = element.getparent()
+    if parent is not None:
+        parent.remove(element)
+
+
+def substitute(old: etree._Element, new: etree._Element) -> None:
+    """Put `new` where `old` is."""
+    parent = old.getparent()
+    if parent is None:
+        raise ValueError(f"<{old.tag}> has no parent")
+    parent.replace(old, new)
+
+
 def keyword_of(element: etree._Element) -> str:
     """The statement word an element is shown as, or '' if the language has none."""
     parent = element.getparent()

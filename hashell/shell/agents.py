@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 #: accepted and its parameters are left unchecked.
 WELL_KNOWN: dict[str, tuple[str, ...]] = {
     "ocf:heartbeat": (
-        "CTDB", "Delay", "Filesystem", "IPsrcaddr", "LVM-activate", "MailTo", "Raid1", "Route", "SendArp", "Squid",
-        "VirtualDomain", "Xen", "anything", "apache", "conntrackd", "db2", "dhcpd", "docker", "exportfs", "galera",
-        "iSCSILogicalUnit", "iSCSITarget", "iface-vlan", "lvmlockd", "mysql", "named", "nfsnotify", "nfsserver", "nginx",
-        "oracle", "pgsql", "podman", "portblock", "postfix", "rabbitmq-cluster", "redis", "rsyncd", "symlink", "tomcat",
-        "varnish",
+        "CTDB", "Delay", "Filesystem", "IPsrcaddr", "LVM-activate", "MailTo", "Raid1", "Route", "SendArp",
+        "Squid", "VirtualDomain", "Xen", "anything", "apache", "conntrackd", "db2", "dhcpd", "docker",
+        "exportfs", "galera", "iSCSILogicalUnit", "iSCSITarget", "iface-vlan", "lvmlockd", "mysql", "named",
+        "nfsnotify", "nfsserver", "nginx", "oracle", "pgsql", "podman", "portblock", "postfix",
+        "rabbitmq-cluster", "redis", "rsyncd", "symlink", "tomcat", "varnish",
     ),
     "ocf:pacemaker": ("ClusterMon", "HealthCPU", "HealthSMART", "SysInfo", "attribute", "controld", "ifspeed", "ping",
                       "remote"),

@@ -62,7 +62,8 @@ class Cib:
 
     def top(self, element: Element, kinds: tuple[str, ...] = ("clone", "master", "bundle")) -> Element:
         """The outermost container of those kinds, or the element itself."""
-        best, parent = element, element.getparent()
+        best = element
+        parent = element.getparent()
         while parent is not None:
             if parent.tag in kinds:
                 best = parent
@@ -82,11 +83,10 @@ class Cib:
                 if pair.get("name") == name:
                     pair.set("value", value)
                     return
-        block = next((s for s in sets if s.find("rule") is None), None) if sets else None
-        if block is None:
-            block = etree.SubElement(owner, tag, id=free_id(set_id, self._ids()))
-        ident = free_id(sanitize_id(f"{block.get('id')}-{name}"), self._ids())
-        etree.SubElement(block, "nvpair", id=ident, name=name, value=value)
+        plain = next((s for s in sets if s.find("rule") is None), None)
+        target = plain if plain is not None else etree.SubElement(owner, tag, id=free_id(set_id, self._ids()))
+        ident = free_id(sanitize_id(f"{target.get('id')}-{name}"), self._ids())
+        etree.SubElement(target, "nvpair", id=ident, name=name, value=value)
 
     def _delete_pair(self, owner: Element, tag: str, name: str) -> bool:
         found = [p for block in owner.findall(tag) for p in block.findall("nvpair") if p.get("name") == name]
@@ -189,7 +189,9 @@ class Cib:
 
     # -- nodes ---------------------------------------------------------------------------------------------
 
-    def set_node_attribute(self, name: str, attribute: str, value: str | None, tag: str = "instance_attributes") -> None:
+    def set_node_attribute(
+        self, name: str, attribute: str, value: str | None, tag: str = "instance_attributes"
+    ) -> None:
         """Set (or, with None, delete) a permanent attribute of a node."""
         node = self.node(name)
         suffix = "-utilization" if tag == "utilization" else ""

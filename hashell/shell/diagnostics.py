@@ -111,7 +111,7 @@ class NotCommitted(Diagnostic):
             f"nothing was committed, because of the {self.errors} errors above")
 
     def remedy(self) -> str:
-        return "correct the configuration, or use `commit force` or -F" if self.forcible else "correct the configuration"
+        return "correct the configuration" + (", or use `commit force` or -F" if self.forcible else "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+from collections.abc import Callable
 
 from hashell.grammar.lines import LogicalLine, Word, split_words
 from hashell.model.diagnostics import HashellError
@@ -26,10 +27,10 @@ def run_line(session: Session, line: LogicalLine) -> ExitCode:
     return guarded(session, lambda: run_words(session, split_words(line)))
 
 
-def guarded(session: Session, work: object) -> ExitCode:
+def guarded(session: Session, work: Callable[[], ExitCode]) -> ExitCode:
     """Call `work`; errors are told, defects leave a crash file. Never raises but KeyboardInterrupt."""
     try:
-        return work()  # type: ignore[operator,no-any-return]
+        return work()
     except HashellError as error:
         session.tell(*error.diagnostics)
         return error.exit_code if error.exit_code is not ExitCode.OK else ExitCode.ERROR

@@ -68,10 +68,11 @@ class Session:
     def cib_name(self) -> str:
         if self.options.shadow:
             return self.options.shadow
-        if os.environ.get("CIB_file"):
-            return Path(os.environ["CIB_file"]).name
-        if os.environ.get("CIB_shadow"):
-            return os.environ["CIB_shadow"]
+        environ = dict(os.environ)
+        if environ.get("CIB_file"):
+            return Path(environ["CIB_file"]).name
+        if environ.get("CIB_shadow"):
+            return environ["CIB_shadow"]
         return f"live/{self.options.node}" if self.options.node else "live"
 
     # -- words ---------------------------------------------------------------------------------------------

@@ -253,11 +253,14 @@ def ptest(session: Session, words: list[str]) -> None:
         if word not in known and word.strip("v"):
             raise HashellError(WrongArguments(command="configure.ptest", usage="ptest [scores] [utilization] [actions]",
                                               problem=f"'{word}' is not an option"))
-    from hashell.shell.plans import plan_of
+    from hashell.shell.plans import plan_of, score_lines
 
     plan = plan_of(session)
-    for line in plan.lines(scores="scores" in words):
+    for line in plan.lines():
         session.out(line)
+    if "scores" in words:
+        for line in score_lines(session.workspace.config.root):
+            session.out(line)
 
 
 # -- files -------------------------------------------------------------------------------------------------------

@@ -35,12 +35,20 @@ def _check_not_pending(session: Session) -> None:
         raise failed("there are uncommitted changes in the configure level", "commit or refresh there first")
 
 
+def _set_target_role(session: Session, names: list[str], role: str) -> None:
+    def work(cib: changes.Cib) -> None:
+        for name in names:
+            cib.set_target_role(name, role)
+
+    change(session, work)
+
+
 def start(session: Session, words: list[str]) -> None:
-    change(session, lambda cib: [cib.set_target_role(name, "Started") for name in words] and None)
+    _set_target_role(session, words, "Started")
 
 
 def stop(session: Session, words: list[str]) -> None:
-    change(session, lambda cib: [cib.set_target_role(name, "Stopped") for name in words] and None)
+    _set_target_role(session, words, "Stopped")
 
 
 def restart(session: Session, words: list[str]) -> None:
@@ -115,7 +123,8 @@ def move(session: Session, words: list[str]) -> None:
     node, lifetime, force = _target(words[1:], changes.Cib(old).nodes())
     current = _where(session, words[0]) if old.find("status/node_state") is not None else []
     if not node and not current:
-        raise failed(f"{words[0]} is not running, so there is nowhere to move it from", f"name a node: move {words[0]} NODE")
+        raise failed(f"{words[0]} is not running, so there is nowhere to move it from",
+                     f"name a node: move {words[0]} NODE")
     if node and current == [node]:
         raise failed(f"{words[0]} is already running on {node}", "")
 
@@ -223,7 +232,7 @@ def failcount(session: Session, words: list[str]) -> None:
 def scores(session: Session, words: list[str]) -> None:
     from hashell.shell.plans import score_lines
 
-    for line in score_lines(session):
+    for line in score_lines(session.run(session.cluster().cib())):
         session.out(line)
 
 

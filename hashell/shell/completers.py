@@ -1,0 +1,120 @@
+"""Where values for completion come from: the working copy, the agents, fixed lists. Never raises, never asks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashell.model.diagnostics import HashellError
+from hashell.shell.session import Session
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One proposal: the whole word, and what it is."""
+
+    text: str
+    about: str = ""
+
+
+def values(session: Session, name: str, word: str) -> list[Candidate]:
+    """Candidates of a completer named in the command table; [] if the cluster cannot be read."""
+    source = {
+        "ids": _ids, "specs": _specs, "resources": _resources, "primitives": _primitives, "groups": _groups,
+        "nodes": _nodes, "agents": _agents, "classes": _classes, "providers": _providers,
+        "properties": _properties, "schemas": _schemas, "load": _load,
+    }.get(name)
+    if name == "files":
+        return _files(word)
+    if source is None:
+        return []
+    try:
+        return source(session)
+    except HashellError:
+        return []
+
+
+def _objects(session: Session, *tags: str) -> list[Candidate]:
+    from hashell.grammar.configuration import object_id
+    from hashell.grammar.tree import keyword_of
+
+    return [Candidate(object_id(e), keyword_of(e)) for e in session.workspace.config.objects()
+            if not tags or e.tag in tags]
+
+
+def _ids(session: Session) -> list[Candidate]:
+    return _objects(session)
+
+
+def _specs(session: Session) -> list[Candidate]:
+    from hashell.grammar.tree import SECTIONS
+
+    words = [Candidate("xml", "as XML"), Candidate("changed", "what is not committed yet")]
+    words += [Candidate(f"type:{name}", f"every {name}") for name in SECTIONS]
+    words += [Candidate(f"tag:{c.text}", "members of the tag") for c in _objects(session, "tag")]
+    words += [Candidate(f"related:{c.text}", "it and what refers to it")
+              for c in _objects(session, "primitive", "group", "clone")]
+    return _objects(session) + words
+
+
+def _resources(session: Session) -> list[Candidate]:
+    return _objects(session, "primitive", "group", "clone", "master", "bundle")
+
+
+def _primitives(session: Session) -> list[Candidate]:
+    return _objects(session, "primitive")
+
+
+def _groups(session: Session) -> list[Candidate]:
+    return _objects(session, "group")
+
+
+def _nodes(session: Session) -> list[Candidate]:
+    return [Candidate(name, "node") for name in session.workspace.config.node_names()]
+
+
+def _agents(session: Session) -> list[Candidate]:
+    registry = session.workspace.agents.registry
+    out = []
+    for provider in registry.providers("ocf"):
+        out += [Candidate(f"ocf:{provider}:{name}", "agent") for name in registry.types("ocf", provider)]
+    out += [Candidate(f"stonith:{name}", "fencing agent") for name in session.workspace.agents.types("stonith")]
+    return out + [Candidate(f"@{c.text}", "template") for c in _objects(session, "template")]
+
+
+def _classes(session: Session) -> list[Candidate]:
+    return [Candidate(name, "class of agents") for name in session.workspace.agents.registry.class_names()]
+
+
+def _providers(session: Session) -> list[Candidate]:
+    return [Candidate(name, "provider") for name in session.workspace.agents.registry.providers("ocf")]
+
+
+def _properties(session: Session) -> list[Candidate]:
+    from hashell.model.options import CLUSTER_OPTIONS
+
+    return [Candidate(name, option.text) for name, option in CLUSTER_OPTIONS.items()]
+
+
+def _schemas(session: Session) -> list[Candidate]:
+    from hashell.model.schema import schema_names
+
+    return [Candidate(name, "schema") for name in schema_names()]
+
+
+def _load(session: Session) -> list[Candidate]:
+    return [Candidate("xml", "the file is XML"), Candidate("update", "add and change"),
+            Candidate("replace", "start from nothing but the nodes"), Candidate("push", "and delete what is not there")]
+
+
+def _files(word: str) -> list[Candidate]:
+    folder, _, beginning = word.rpartition("/")
+    base = Path(folder or ("/" if word.startswith("/") else "."))
+    try:
+        names = sorted(p.name + ("/" if p.is_dir() else "") for p in base.expanduser().iterdir())
+    except OSError:
+        return []
+    prefix = f"{folder}/" if folder or word.startswith("/") else ""
+    return [Candidate(prefix + name, "file") for name in names
+            if name.startswith(beginning) and (beginning.startswith(".") or not name.startswith(os.curdir))]

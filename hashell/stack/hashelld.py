@@ -137,8 +137,8 @@ def serve(settings: NodeSettings, specs: tuple[DaemonSpec, ...], report: Callabl
     code = node.run()
     log.info("node has ended with exit code %d", code)
     report(code or ExitCode.ERROR, node.last_words)
-    with contextlib.suppress(OSError):
-        prepare.pid_file(settings).unlink()
+    # The file stays: a starter may have it open already, and its lock would hold nobody off a new file.
+    os.ftruncate(lock, 0)
     os.close(lock)
     return code
 

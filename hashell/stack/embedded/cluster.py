@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -151,11 +152,14 @@ def default_dir() -> Path:
 class EmbeddedCluster:
     """The cluster in `base_dir` (default: default_dir()).
 
-    `nodes` None takes the number from a cluster that is there. Raises HashellError when there is none or the
-    number cannot be.
+    `nodes` None takes the number from a cluster that is there; `command` runs one node in place of hashelld.
+    Raises HashellError when there is no cluster or the number cannot be.
     """
 
-    def __init__(self, base_dir: Path | None = None, nodes: int | None = None) -> None:
+    def __init__(
+        self, base_dir: Path | None = None, nodes: int | None = None, *, command: Sequence[str] = ()
+    ) -> None:
+        self.command = list(command) or [sys.executable, "-m", "hashell.stack.hashelld"]
         self.base = (base_dir or default_dir()).absolute()
         if nodes is not None and not 1 <= nodes <= layout.NODES_MAX:
             raise HashellError(BadNodeCount(nodes=nodes))
@@ -272,7 +276,7 @@ class EmbeddedCluster:
         environment = {**os.environ, NODE_VARIABLE: marker}
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hashell.stack.hashelld", "--settings", str(self.base / name / "settings.json"),
+            *self.command, "--settings", str(self.base / name / "settings.json"),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             env=environment, start_new_session=True,
         )  # fmt: skip

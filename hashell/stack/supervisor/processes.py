@@ -33,6 +33,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _WORDS_LIMIT = 4000
 _MEMBERSHIP_PRIORITY = -15
+_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 Main = Callable[..., Awaitable[int]]
 
@@ -81,7 +82,7 @@ class NodeProcess:
         for sock in (self._wake_read, self._wake_write):
             sock.setblocking(False)
         signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        for number in _SIGNALS:
             signal.signal(number, lambda _number, _frame: None)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._signalled)
@@ -222,6 +223,8 @@ class NodeProcess:
             self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._control.setblocking(False)
         parent = os.getpid()
+        # A signal that met our own handler in the child would be lost there and be ours by mistake.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
             code = int(ExitCode.SOFTWARE)
@@ -233,6 +236,7 @@ class NodeProcess:
             finally:
                 logging.shutdown()
                 os._exit(code & 0xFF)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(words_write)
         self._pids[pid] = name
         self._words[name] = words_read
@@ -246,8 +250,9 @@ class NodeProcess:
 
     def _child(self, spec: core.DaemonSpec, parent: int, words: int, control: socket.socket | None) -> int:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         self._selector.close()
         self._wake_read.close()
         self._wake_write.close()

@@ -154,7 +154,7 @@ class AttrdClient:
     async def _acknowledged(self, element: etree._Element) -> None:
         answer = await self._request(element)
         status = answer.get("status", "")
-        if answer.tag not in ("ack", "nack") or status not in (str(ExitCode.OK.value), str(ExitCode.INDETERMINATE.value)):
+        if status not in (str(ExitCode.OK.value), str(ExitCode.INDETERMINATE.value)):
             raise IpcError(errno.EPROTO, f"the attribute manager refused the request with status {status or '?'}")
 
     async def _request(self, element: etree._Element) -> etree._Element:

@@ -348,14 +348,15 @@ def make_folder(fd: int, client_pid: int) -> str:
 
 
 def remove_stale_folders(ipc_prefix: str) -> None:
-    """Remove connection folders that killed servers of this prefix left behind; '' would match foreign ones."""
+    """Remove connection folders that killed servers of this prefix left behind; none of them may live.
+
+    Does nothing for the prefix '', which would match foreign servers.
+    """
     if not ipc_prefix:
         return
     for folder in sorted(Path("/dev/shm").glob("qb-*-*-*-*")):
-        pid = folder.name.split("-")[1]
         with contextlib.suppress(OSError):
-            ours = stat.S_ISDIR(folder.lstat().st_mode) and folder.lstat().st_uid == os.getuid()
-            if not ours or Path("/proc", pid).exists():
+            if not stat.S_ISDIR(folder.lstat().st_mode) or folder.lstat().st_uid != os.getuid():
                 continue
             files = sorted(folder.iterdir())
             if files and all(f.name.startswith(f"qb-control-{ipc_prefix}") for f in files):

@@ -71,8 +71,7 @@ def new_action(
 
 def _existing(ws: WorkingSet, rsc: Resource | None, key: str, node: Node | None) -> Action | None:
     if rsc is None:
-        action = ws.singletons.get(key.lower())
-        return action
+        return ws.singletons.get(key.lower())
     found = find_actions(rsc, key, node)
     return found[0] if found else None
 

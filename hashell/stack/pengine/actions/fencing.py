@@ -90,9 +90,9 @@ def _order_starts(rsc: Resource, fencing: Action) -> None:
     for action in reversed(list(rsc.actions)):
         if action.needs == Needs.FENCING:
             relate(fencing, action, Rel.ORDERED)
-        elif action.needs == Needs.QUORUM and action.task == "start" and node.id in rsc.allowed_nodes:
-            if not _known_on(rsc, node):
-                relate(fencing, action, Rel.ORDERED | Rel.UNRUNNABLE_FIRST_BLOCKS)
+        elif action.needs == Needs.QUORUM and action.task == "start" and node.id in rsc.allowed_nodes \
+                and not _known_on(rsc, node):  # fmt: skip
+            relate(fencing, action, Rel.ORDERED | Rel.UNRUNNABLE_FIRST_BLOCKS)
 
 
 def _known_on(rsc: Resource, node: Node) -> bool:

@@ -64,7 +64,7 @@ def new_colocation(
     coloc.explicit = explicit
     _insert_by_primary(dependent.this_with_colocations, coloc)
     _insert_by_dependent(primary.with_this_colocations, coloc)
-    ws.colocation_constraints.insert(0, coloc)
+    ws.colocation_constraints.append(coloc)
     if score <= -INF:
         _order_apart(ws, dependent, dependent_role, primary, primary_role)
         _order_apart(ws, primary, primary_role, dependent, dependent_role)

@@ -47,7 +47,8 @@ def assign_resource(
     _consume(entry.node, rsc, -1)
     if ws.show_utilization and ws.output_scores:
         values = "".join(f" {name}={value}" for name, value in rsc.utilization.items())
-        ws.scores.append(f"pcmk__assign_resource: {rsc.id} utilization on {entry.node.name}:{values}")
+        where = entry.node.name
+        ws.scores.append(f"pcmk__assign_resource: {rsc.id} utilization on {where}:{values}")
     return changed
 
 
@@ -55,9 +56,9 @@ def _cancel_actions(rsc: Resource) -> None:
     for action in rsc.actions:
         if action.task == "stop":
             action.flags &= ~Act.OPTIONAL
-        elif action.task == "start":
-            action.flags &= ~Act.RUNNABLE
-        elif action.meta.get("interval", "0") != "0" and action.meta.get("op_target_rc") != "7":
+        elif action.task == "start" or (
+            action.meta.get("interval", "0") != "0" and action.meta.get("op_target_rc") != "7"
+        ):
             action.flags &= ~Act.RUNNABLE
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, NodeCopy, WorkingSet
 
 __all__ = [
-    "add_scores", "amount", "any_usable", "compare_capacity", "copy_table", "name_key", "node_ok", "score_text", "single",
-    "sort_entries", "sorted_by_name", "usable",
+    "add_scores", "amount", "any_usable", "compare_capacity", "copy_table", "name_key", "node_ok", "score_text",
+    "single", "sort_entries", "sorted_by_name", "usable",
 ]  # fmt: skip
 
 _DIGITS = re.compile(r"(\d+)")
@@ -113,7 +113,10 @@ def compare_nodes(ws: WorkingSet, one: NodeCopy, two: NodeCopy, active: Node | N
 def sort_entries(ws: WorkingSet, entries: Iterable[NodeCopy], active: Node | None = None) -> list[NodeCopy]:
     """Best place first. A key serves but for the balanced strategy, whose comparison is not a simple order."""
     if ws.placement_strategy == "balanced":
-        return sorted(entries, key=cmp_to_key(lambda a, b: compare_nodes(ws, a, b, active)))
+        def compare(one: NodeCopy, two: NodeCopy) -> int:
+            return compare_nodes(ws, one, two, active)
+
+        return sorted(entries, key=cmp_to_key(compare))
     minimal = ws.placement_strategy == "minimal"
 
     def key(entry: NodeCopy) -> tuple[int, int, bool, bytes]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.assign.attributes import colocation_value
 from hashell.stack.pengine.assign.colocations import has_influence, this_with, with_this
-from hashell.stack.pengine.assign.location import apply_to_one
 from hashell.stack.pengine.assign.nodes import add_scores, any_usable, copy_table, node_ok, single
 from hashell.stack.pengine.kinds import INF, Variant
+from hashell.stack.pengine.unpack.criteria import apply_to_one
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.relations import Colocation
@@ -47,7 +47,7 @@ def propagate(
         table = propagate(ws, member, target, table, coloc, factor, flags)
         source.updating_nodes = False
         return table
-    work = _merged(ws, source, target, table, coloc, factor, flags)
+    work: Table | None = _merged(ws, source, target, table, coloc, factor, flags)
     if table is None:
         target = source
     if work is not None:

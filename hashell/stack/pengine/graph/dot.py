@@ -53,9 +53,7 @@ def _relation_line(action: Action, relation: Relation, all_actions: bool) -> str
     style = "dashed"
     if relation.graphed:
         style = "bold"
-    elif not relation.flags:
-        return None
-    elif not all_actions and (
+    elif not relation.flags or not all_actions and (
         not action.flags & Act.ADDED_TO_GRAPH
         or not relation.action.flags & Act.ADDED_TO_GRAPH
         or relation.flags == Rel.IF_ON_SAME_NODE_OR_TARGET

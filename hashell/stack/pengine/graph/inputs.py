@@ -20,7 +20,7 @@ def deduplicate_inputs(action: Action) -> None:
         return
     action.flags |= Act.INPUTS_DEDUPLICATED
     merged: dict[int, Relation] = {}
-    for relation in sorted(reversed(action.before), key=lambda item: item.action.id):
+    for relation in sorted(action.before, key=lambda item: item.action.id):
         known = merged.setdefault(relation.action.id, relation)
         if known is not relation:
             known.flags |= relation.flags

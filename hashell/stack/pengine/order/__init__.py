@@ -1,4 +1,4 @@
-"""In which order: ordering constraints, relations between actions and their propagation (scheduler actions §11, §12)."""
+"""In which order: constraints, relations between actions and their propagation (scheduler actions §11, §12)."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ def _bundle_task(action: Action) -> str:
     task = action.task
     if task in ("notify", "notified") and "_notify_" in action.key:
         task = action.key.split("_notify_", 1)[1].rpartition("_")[0]
-    return task if task in COMPLETED or task in BASE_TASK or task in ("monitor", "do_shutdown", "stonith") else "unknown"
+    known = task in COMPLETED or task in BASE_TASK or task in ("monitor", "do_shutdown", "stonith")
+    return task if known else "unknown"
 
 
 def action_flags(action: Action, node: Node | None) -> int:

@@ -62,7 +62,7 @@ def _lock(ws: WorkingSet, rsc: Resource) -> None:
 
 def apply_location(rsc: Resource, location: Location) -> None:
     """Apply one location to a resource and its parts."""
-    _apply_to_one(rsc, location)
+    apply_to_one(rsc, location)
     if rsc.variant == Variant.GROUP:
         rest = location
         for index, child in enumerate(rsc.children):
@@ -84,7 +84,8 @@ def apply_location(rsc: Resource, location: Location) -> None:
             clone.location_constraints.append(location)
 
 
-def _apply_to_one(rsc: Resource, location: Location) -> None:
+def apply_to_one(rsc: Resource, location: Location) -> None:
+    """Add the scores of a location to the resource's own table only."""
     if location.role_filter > Role.UNKNOWN and location.role_filter != rsc.next_role:
         return
     for entry in location.nodes:

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 from hashell.model.scores import score
 from hashell.model.values import boolean
-from hashell.stack.pengine.kinds import INF, Order, Role, Variant
+from hashell.stack.pengine.assign.colocations import new_colocation
 from hashell.stack.pengine.messages import config_error
-from hashell.stack.pengine.order.create import new_ordering
-from hashell.stack.pengine.state import Colocation
 from hashell.stack.pengine.unpack.constraints.names import (
     Side,
     constraint_role,
@@ -67,7 +65,7 @@ def _unpack_simple(ws: WorkingSet, element: _Element) -> None:
             unknown_resource(ws, element, name)
     if dependent is None or primary is None:
         return
-    new_colocation(
+    _add(
         ws,
         element,
         element.get("id") or "",
@@ -80,7 +78,7 @@ def _unpack_simple(ws: WorkingSet, element: _Element) -> None:
     )
 
 
-def new_colocation(
+def _add(
     ws: WorkingSet,
     element: _Element,
     id: str,
@@ -98,47 +96,8 @@ def new_colocation(
     first, second = constraint_role(ws, element, dependent_role), constraint_role(ws, element, primary_role)
     if first is None or second is None:
         return
-    colocation = Colocation(id, dependent, primary, value)
-    colocation.node_attribute = attribute or "#uname"
-    colocation.dependent_role, colocation.primary_role = first, second
-    colocation.explicit = True
-    colocation.influence = _influence(element, influencing or dependent)
-    add_colocation(ws, colocation)
-
-
-def add_colocation(ws: WorkingSet, colocation: Colocation) -> None:
-    """Put a colocation into the lists of both resources, with the orderings that a ban implies."""
-    dependent, primary = colocation.dependent, colocation.primary
-    _insert_sorted(dependent.this_with_colocations, colocation, "primary")
-    _insert_sorted(primary.with_this_colocations, colocation, "dependent")
-    ws.colocation_constraints.append(colocation)
-    if colocation.score <= -INF:
-        _apart(ws, dependent, colocation.dependent_role, primary, colocation.primary_role)
-        _apart(ws, primary, colocation.primary_role, dependent, colocation.dependent_role)
-
-
-def colocation_key(rsc: Resource) -> tuple[int, int, int, bytes]:
-    """Sort key by the other resource of a colocation (actions spec 4.2)."""
-    promotable = 0 if rsc.variant == Variant.CLONE and rsc.promotable else 1
-    return -rsc.priority, -rsc.variant, promotable, rsc.id.encode()
-
-
-def _insert_sorted(colocations: list[Colocation], new: Colocation, side: str) -> None:
-    key = colocation_key(getattr(new, side))
-    position = 0
-    while position < len(colocations) and colocation_key(getattr(colocations[position], side)) < key:
-        position += 1
-    colocations.insert(position, new)
-
-
-def _apart(ws: WorkingSet, first: Resource, first_role: int, then: Resource, then_role: int) -> None:
-    """The first resource gives its role up before the other one takes its own on the same node."""
-    lose = {Role.PROMOTED: ("demote",), Role.UNPROMOTED: ("stop", "promote")}.get(first_role, ("stop",))
-    gain = {Role.PROMOTED: ("promote",), Role.UNPROMOTED: ("start", "demote")}.get(then_role, ("start",))
-    for before in lose:
-        for after in gain:
-            keys = f"{first.id}_{before}_0", f"{then.id}_{after}_0"
-            new_ordering(ws, first, keys[0], None, then, keys[1], None, Order.IF_REQUIRED_ON_SAME_NODE)
+    influence = _influence(element, influencing or dependent)
+    new_colocation(ws, id, attribute, value, dependent, primary, first, second, influence=influence, explicit=True)
 
 
 def _within_set(ws: WorkingSet, element: _Element, resource_set: _Element, default: int) -> None:
@@ -158,10 +117,10 @@ def _within_set(ws: WorkingSet, element: _Element, resource_set: _Element, defau
             return
         if value < 0:
             for other in earlier:
-                new_colocation(ws, element, id, None, value, rsc, other, role, role, rsc)
+                _add(ws, element, id, None, value, rsc, other, role, role, rsc)
         elif earlier:
             pair = (rsc, earlier[-1]) if with_previous else (earlier[-1], rsc)
-            new_colocation(ws, element, id, None, value, *pair, role, role, rsc)
+            _add(ws, element, id, None, value, *pair, role, role, rsc)
         earlier.append(rsc)
 
 
@@ -172,7 +131,7 @@ def _between_sets(ws: WorkingSet, element: _Element, first: _Element, second: _E
     for dependent in dependents:
         for primary in primaries:
             roles = first.get("role"), second.get("role")
-            new_colocation(ws, element, id, None, value, dependent, primary, *roles)
+            _add(ws, element, id, None, value, dependent, primary, *roles)
 
 
 def _refs(

@@ -99,6 +99,10 @@ class Cluster:
     def latency(self) -> float:
         return self.random.uniform(0.0005, 0.003)
 
+    def operation_time(self) -> float:
+        """How long a resource operation takes: mostly quick, sometimes seconds."""
+        return self.random.uniform(0.02, 0.1) if self.random.random() < 0.6 else self.random.uniform(0.5, 5.0)
+
     def note(self, text: str) -> None:
         self.log.append(f"{self.net.now:.3f} {text}")
 

@@ -11,15 +11,22 @@ _OPTIONS = (
     "</cluster_property_set></crm_config>"
 )
 _RESOURCES = ("a", "b")
+_ACTIONS = (
+    *("start",) * 4,
+    *("partition", "heal") * 3,
+    *("crash", "kill", "stop", "death", "dc", "change") * 2,
+    *("loss", "quiet"),
+)
 
 
 class ClusterScenario:
     """One seed: boot, faults, then peace and convergence. Raises Violation with the seed in its text."""
 
-    def __init__(self, seed: int, steps: int = 8) -> None:
+    def __init__(self, seed: int, steps: int = 12) -> None:
         self.seed = seed
         self.size = 3 + seed % 3
         self.steps = steps
+        self.changes = 0
         self.cluster = Cluster(seed, self.size)
         self.net = self.cluster.net
         self.random = self.net.random
@@ -28,7 +35,7 @@ class ClusterScenario:
         self._boot()
         for _ in range(self.steps):
             self._act()
-            self.net.run(self.random.choice((0.02, 0.3, 1.0, 4.0, 12.0, 40.0)))
+            self.net.run(self.random.choice((0.005, 0.02, 0.1, 0.3, 1.0, 2.0, 4.0, 12.0, 30.0)))
         self._peace()
         self._check_order()
 
@@ -45,33 +52,46 @@ class ClusterScenario:
         cluster, net, pick = self.cluster, self.net, self.random
         up = cluster.up()
         down = [n for n in net.members if n not in up]
-        choice = pick.randrange(12)
-        if choice == 0 and up:
+        choice = pick.choice(_ACTIONS)
+        if choice == "crash" and up:
             cluster.crash(pick.choice(up))
-        elif choice in (1, 2) and down:
+        elif choice == "start" and down:
             cluster.start(pick.choice(down))
-        elif choice == 3 and up:
+        elif choice == "kill" and up:
             cluster.kill_controller(pick.choice(up))
-        elif choice == 4:
-            order = list(net.members)
-            pick.shuffle(order)
-            cut = pick.randrange(1, len(order))
-            cluster.note(f"partition {order[:cut]} {order[cut:]}")
-            net.partition(tuple(order[:cut]), tuple(order[cut:]))
-        elif choice in (5, 6):
+        elif choice == "partition":
+            self._partition()
+        elif choice == "heal":
             cluster.note("heal")
             net.heal()
-        elif choice == 7:
+        elif choice == "loss":
             net.loss = pick.choice((0.0, 0.02, 0.1))
             cluster.note(f"loss {net.loss}")
-        elif choice == 8 and up:
+        elif choice == "stop" and up:
             cluster.stop(pick.choice(up))
-        elif choice == 9 and up:
+        elif choice == "death" and up:
             self._resource_dies(pick.choice(up))
-        elif choice == 10:
+        elif choice == "dc":
             self._crash_dc()
-        elif choice == 11:
+        elif choice == "change" and up:
+            self._change(pick.choice(up))
+        elif choice == "quiet":
             self._quiet()
+
+    def _partition(self) -> None:
+        order = list(self.net.members)
+        self.random.shuffle(order)
+        cut = self.random.randrange(1, len(order))
+        self.cluster.note(f"partition {order[:cut]} {order[cut:]}")
+        self.net.partition(tuple(order[:cut]), tuple(order[cut:]))
+
+    def _change(self, n: int) -> None:
+        """Somebody edits the configuration."""
+        self.changes += 1
+        self.cluster.note(f"change {self.changes} through n{n}")
+        pair = f'<nvpair id="opts-mark" name="mark" value="{self.changes}"/>'
+        text = f'<crm_config><cluster_property_set id="opts">{pair}</cluster_property_set></crm_config>'
+        self.cluster.configure(n, "crm_config", text)
 
     def _resource_dies(self, n: int) -> None:
         node = self.cluster.nodes[n]

@@ -27,6 +27,8 @@ class World(Protocol):
 
     def latency(self) -> float: ...
 
+    def operation_time(self) -> float: ...
+
     def send_peer(self, node_id: int, element: etree._Element, to: str | None) -> None: ...
 
     def cib_request(self, node_id: int, request: fx.CibRequest) -> None: ...
@@ -167,7 +169,7 @@ class ControllerHost:
         )
         if asked.interval_ms:
             self._recurring[(asked.resource, asked.action, asked.interval_ms)] = op
-        self.world.at(self.world.latency() * 20, lambda: self._complete(op))
+        self.world.at(self.world.operation_time(), lambda: self._complete(op))
 
     def _complete(self, op: Operation) -> None:
         active = self.machine.active
@@ -200,9 +202,8 @@ class ControllerHost:
             if name.startswith("#"):
                 continue
             state = etree.Element("node_state", id=node_id)
-            block = etree.SubElement(
-                etree.SubElement(state, "transient_attributes", id=node_id), "instance_attributes", id=f"status-{node_id}"
-            )
+            attributes = etree.SubElement(state, "transient_attributes", id=node_id)
+            block = etree.SubElement(attributes, "instance_attributes", id=f"status-{node_id}")
             safe = name.replace("#", ".")
             etree.SubElement(block, "nvpair", id=f"status-{node_id}-{safe}", name=name, value=value or "")
             self.world.cib_request(self.node_id, fx.CibRequest(-1, "cib_modify", "status", state, 8))

@@ -46,6 +46,9 @@ class PerfectWorld:
     def latency(self) -> float:
         return 0.001
 
+    def operation_time(self) -> float:
+        return 0.02
+
     def run(self, seconds: float) -> None:
         end = self.now + seconds
         while self._queue and self._queue[0][0] <= end:

@@ -76,12 +76,16 @@ class Context:
         options: int = 0,
         done: CibCallback | None = None,
         host: str | None = None,
-    ) -> None:
-        """Ask the CIB manager; `done(rc, output)` is called in a later turn (never with DISCARD_REPLY)."""
+    ) -> int:
+        """Ask the CIB manager; `done(rc, output)` is called in a later turn (never with DISCARD_REPLY).
+
+        Returns the call id.
+        """
         self._call_id += 1
         if not options & DISCARD_REPLY:
             self.pending_cib[self._call_id] = done
         self.emit(CibRequest(self._call_id, op, section, element, options, host))
+        return self._call_id
 
     def request(
         self,

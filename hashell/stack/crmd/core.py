@@ -132,8 +132,7 @@ class Controller:
             callback(rc, output)
         elif rc:
             self.ctx.log("info", f"CIB request {call_id} failed with {rc}")
-        if not self.ctx.pending_cib:
-            self.office.own_changes_done()
+        self.office.own_changes_done()
         return self._finish()
 
     def cib_changed(self, notification: etree._Element, now: float) -> list[Effect]:

@@ -137,29 +137,29 @@ class Office:
     # Scheduling
 
     def invoke_scheduler(self) -> None:
-        """Have the next transition computed, once our own changes are in the CIB."""
-        if self.ctx.pending_cib:
-            self._awaited = ""
+        """Have the next transition computed, once our own changes are in the CIB; overtakes an earlier question."""
+        self._awaited = ""
+        if self._changes_pending():
             self.ctx.emit(SetTimer(RETRY_TIMER, _BUSY_RETRY))
             return
         self.ctx.emit(CancelTimer(RETRY_TIMER))
-        self._query += 1
-        self._awaited = ""
-        number = self._query
-        self.ctx.cib("cib_query", None, None, 0, lambda rc, root: self._schedule(rc, root, number))
+        self._query = self.ctx.cib("cib_query", None, None, 0, self._schedule)
+
+    def _changes_pending(self) -> bool:
+        return any(call != self._query for call in self.ctx.pending_cib)
 
     def own_changes_done(self) -> None:
-        """The last own CIB request was answered: a computation that waits for that may go on."""
-        if self.ctx.is_dc and self.ctx.state is State.PE and not self._awaited and not self.ctx.pending_cib:
+        """An own CIB request was answered: a computation that waits for that may go on."""
+        asking = self._awaited or self._query in self.ctx.pending_cib
+        if self.ctx.is_dc and self.ctx.state is State.PE and not asking and not self._changes_pending():
             self.invoke_scheduler()
 
-    def _schedule(self, rc: int, root: etree._Element | None, number: int) -> None:
-        if number != self._query or self.ctx.state is not State.PE:
+    def _schedule(self, rc: int, root: etree._Element | None) -> None:
+        if self._query in self.ctx.pending_cib or self.ctx.state is not State.PE:
             return
         if rc or root is None:
             self.ctx.log("error", f"the CIB could not be read for scheduling (error {rc})")
-            self.ctx.emit(SetTimer(RETRY_TIMER, _RETRY))
-            self._awaited = "retry"
+            self._try_again()
             return
         cib = etree.fromstring(etree.tostring(root))
         cib.set("dc-uuid", str(self.ctx.node_id))
@@ -169,6 +169,10 @@ class Office:
         self._awaited = self.ctx.reference("pe_calc", "dc")
         self.ctx.emit(InvokeScheduler(self._awaited, cib))
 
+    def _try_again(self) -> None:
+        self._awaited = RETRY_TIMER
+        self.ctx.emit(SetTimer(RETRY_TIMER, _RETRY))
+
     def scheduled(self, reference: str, graph: etree._Element | None, source: str) -> None:
         """The scheduler's answer; one that was overtaken by a newer question is dropped."""
         if reference != self._awaited or self.ctx.state is not State.PE:
@@ -176,7 +180,7 @@ class Office:
             return
         if graph is None:
             self.ctx.log("error", "the scheduler gave no transition; asking again")
-            self.ctx.emit(SetTimer(RETRY_TIMER, _RETRY))
+            self._try_again()
             return
         self._source = source
         self.ctx.raise_input("PE_SUCCESS", graph)
@@ -187,7 +191,7 @@ class Office:
             transition = unpack(graph, self._source)
         except GraphError as error:
             self.ctx.log("error", f"unusable transition graph: {error}")
-            self.ctx.emit(SetTimer(RETRY_TIMER, _RETRY))
+            self._try_again()
             return
         self.te.start(transition)
 
@@ -195,5 +199,5 @@ class Office:
         """The retry timer fired."""
         if self.ctx.state is State.PE:
             self.invoke_scheduler()
-        elif self.ctx.state is State.TE:
+        elif self.ctx.state is State.TE and self.te.graph.complete:
             self.ctx.raise_input("PE_CALC", "retry")

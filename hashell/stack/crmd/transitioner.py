@@ -59,8 +59,8 @@ class Transitioner:
         return any(a.node.lower() == target.lower() and not a.confirmed for a in self._fencing.values())
 
     def start(self, graph: Transition) -> None:
-        """Begin a new transition; timers of the former one are dropped."""
-        self._drop_timers()
+        """Begin a new transition; the former one must be complete."""
+        assert self.graph.complete, "a transition would overtake another"
         self.graph = graph
         self._limit = graph.batch_limit
         self.ctx.log("notice", f"transition {graph.id} with {len(graph.actions)} actions ({graph.source or 'unsaved'})")

@@ -16,6 +16,7 @@ from hashell.model.diagnostics import Diagnostic, Severity
 from hashell.model.document import copy_tree
 from hashell.model.exitcodes import ExitCode
 from hashell.model.version import CibVersion
+from hashell.model.xmltext import compact
 from hashell.stack.cib.core import (
     AckClient,
     CibCore,
@@ -211,10 +212,11 @@ class CibDaemon:
             client.event(effect.element)
 
     def _notify(self, effect: NotifyClients) -> None:
+        text = compact(effect.element)
         for client_id in effect.client_ids:
             entry = self._clients.get(client_id)
             if entry is not None:
-                entry[0].event(effect.element, notification=True)
+                entry[0].event(text, notification=True)
 
 
 def unix_groups(user: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import ClassVar, Protocol
 from lxml import etree
 
 from hashell.model.diagnostics import Diagnostic, Severity
-from hashell.model.digest import digest_v1
+from hashell.model.digest import digest_v1, digest_v2
 from hashell.model.document import Rc, copy_tree, empty_cib, strip_text
 from hashell.model.exitcodes import ExitCode
 from hashell.model.schema import problems
@@ -191,6 +191,7 @@ class CibStorage:
     def __init__(self, files: FileLayer, where: str = "") -> None:
         self._files = files
         self._where = where
+        self._saved = ""  # version 2 digest of what was saved last
 
     # -- loading ---------------------------------------------------------------------------------------------
 
@@ -297,10 +298,14 @@ class CibStorage:
     def save(self, document: etree._Element, now_text: str = "") -> list[Diagnostic]:
         """Write the document; returns what there is to say, a CibNotWritten among it when nothing was written.
 
-        `now_text` becomes cib-last-written when it is not empty. The document itself is not changed.
+        `now_text` becomes cib-last-written when it is not empty. The document itself is not changed. A document that
+        differs from the last one only in its status is not written again: backups are there for configurations.
         """
         notes: list[Diagnostic] = []
         stored = _stored_form(document, now_text)
+        digest = digest_v2(stored)
+        if digest == self._saved and _LIVE in self._names():
+            return notes
         text = pretty(stored).encode()
         written, _reason = _parse(text)
         if written is None:
@@ -315,6 +320,7 @@ class CibStorage:
             self._files.rename("cib.tmp.xml", _LIVE)
             self._files.rename("cib.tmp.sig", _SIGNATURE)
             self._files.sync()
+            self._saved = digest
         except OSError as error:
             notes.append(CibNotWritten(file=self._path(_LIVE), reason=error.strerror or str(error)))
         return notes

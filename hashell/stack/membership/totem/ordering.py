@@ -142,18 +142,18 @@ class Ordering(RingState):
     # ------------------------------------------------------------------ token
 
     def receive_token(self, token: OrfToken) -> None:
-        """Section 1.10, step by step."""
+        """Section 1.10, step by step; but frames are freed only after the check for an old token: the repeated
+        token of one's predecessor carries an aru that not every member has confirmed."""
         if self.token_discard:
             return
         self._note_idle(token)
         if self.state is State.COMMIT:
             return
-        if self.state is State.OPERATIONAL and token.ring == self.ring_id:
-            self._free(token.aru)
         if token.ring != self.ring_id or lte(token.token_seq, self.last_token_seq):
             return
         self.rotations += 1
         if self.state is State.OPERATIONAL:
+            self._free(token.aru)
             self.upper.token_received()
         last_aru = self.last_aru
         self.last_aru = token.aru

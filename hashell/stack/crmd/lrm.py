@@ -203,7 +203,8 @@ class LocalExecutor:
 
     def _report(self, done: Operation, asker: _Asker | None) -> None:
         resource = self.state.resources.get(done.resource)
-        level = "warning" if done.failed else "notice"
+        found = done.task == "monitor" and done.interval_ms == 0 and done.rc in (0, 7, 8)
+        level = "warning" if done.failed and not found else "notice"
         reason = f" ({done.exit_reason})" if done.exit_reason and done.failed else ""
         self.ctx.log(level, f"result of {done.op_key} on {self.ctx.name}: rc={done.rc} status={done.status}{reason}")
         recordable = done.task not in NOT_RECORDED and done.status != ExecStatus.CANCELLED

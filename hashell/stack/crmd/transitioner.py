@@ -256,11 +256,8 @@ class Transitioner:
             self._count_failure(node_id, element, key)
             self.restart("Foreign event")
             return
-        if key.transition != self.graph.id or self.graph.complete:
-            self._late(node_id, element, key, status)
-            return
-        action = self.graph.actions.get(key.action)
-        if action is None or action.confirmed:
+        action = self.graph.actions.get(key.action) if key.transition == self.graph.id else None
+        if action is None or action.confirmed or self.graph.complete:
             self._late(node_id, element, key, status, known=action)
             return
         self._matched(action, node_id, element, key, rc, status)
@@ -282,7 +279,7 @@ class Transitioner:
         self, node_id: str, element: etree._Element, key: TransitionKey, status: int, known: Action | None = None
     ) -> None:
         interval = _number(element.get("interval"), 0)
-        if known is not None and interval == 0:
+        if known is not None and known.confirmed and interval == 0:
             return
         if interval and status == ExecStatus.CANCELLED:
             self.removed(Removed(node_id, "", element.get("operation_key", "")))

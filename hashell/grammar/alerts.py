@@ -9,7 +9,6 @@ import pyparsing as pp
 from hashell.grammar.rules import keyword_set, rule
 from hashell.grammar.terminals import (
     SEP,
-    SET_WORDS,
     Parser,
     anything,
     description,
@@ -47,10 +46,7 @@ def _recipient(tokens: Any) -> Elem:
 
 def alert() -> Parser:
     one_rule = rule()
-    stop = f"{SET_WORDS}|to|select"
-    sets = keyword_set("attributes", "instance_attributes", one_rule, stop) | keyword_set(
-        "meta", "meta_attributes", one_rule, stop
-    )
+    sets = keyword_set("attributes", "instance_attributes", one_rule) | keyword_set("meta", "meta_attributes", one_rule)
     value = mark("value", word(rf"[^{SEP}{{}}][^{SEP}]*", "a recipient"))
     inner = value + pp.Opt(description()) + pp.ZeroOrMore(sets)
     recipient = (keyword("to") - (_brace("{") - inner - _brace("}") | inner)).set_parse_action(_recipient)

@@ -64,6 +64,9 @@ class Applier:
         """Apply all or nothing; the elements made or changed. Raises HashellError."""
         before = self.config.snapshot()
         ordered = sorted(statements, key=creation_rank)
+        for statement in ordered:
+            if not statement.is_node:
+                self.store.reserve(statement.id)
         try:
             if self.mode is not Mode.CREATE:
                 self._release_members(ordered)

@@ -128,7 +128,7 @@ class NoSuchObject(SourceDiagnostic):
         return f"object {self.name} does not exist"
 
     def remedy(self) -> str:
-        return f"did you mean '{self.near}'?" if self.near else ""
+        return f"did you mean '{self.near}'?" if self.near else "`configure show` lists all objects"
 
 
 @dataclass(frozen=True, kw_only=True)

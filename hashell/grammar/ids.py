@@ -32,6 +32,7 @@ class IdStore:
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self._used = dict.fromkeys(ids)
+        self._reserved: dict[str, None] = {}
 
     @classmethod
     def of(cls, root: etree._Element) -> IdStore:
@@ -44,6 +45,13 @@ class IdStore:
     def add(self, ident: str) -> None:
         self._used[ident] = None
 
+    def reserve(self, ident: str) -> None:
+        """Keep generated ids off an id that is going to be given by hand."""
+        self._reserved[ident] = None
+
+    def _taken(self, ident: str) -> bool:
+        return ident in self._used or ident in self._reserved
+
     def discard_tree(self, element: etree._Element) -> None:
         """Free the ids of an element that is being replaced or removed."""
         for inner in element.iter(etree.Element):
@@ -53,8 +61,8 @@ class IdStore:
         """`wanted`, or the first of `wanted`-0 … `wanted`-98 that is free; recorded as used."""
         wanted = wanted.replace("#", ".")
         candidate = wanted
-        if candidate in self._used:
-            free = (f"{wanted}-{n}" for n in range(99) if f"{wanted}-{n}" not in self._used)
+        if self._taken(candidate):
+            free = (f"{wanted}-{n}" for n in range(99) if not self._taken(f"{wanted}-{n}"))
             candidate = next(free, wanted)
         self._used[candidate] = None
         return candidate

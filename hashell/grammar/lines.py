@@ -33,15 +33,18 @@ class LogicalLine:
     sources: dict[int, str] = field(default_factory=dict)
 
     def place(self, offset: int) -> Place:
+        """The place of a character. Typed text has no file, and then no line number either."""
+        line, column = self._position(offset)
+        return Place(file=self.file, line=line if self.file else 0, column=column)
+
+    def _position(self, offset: int) -> tuple[int, int]:
         if not self.positions:
-            return Place(file=self.file)
+            return 0, 0
         line, column = self.positions[min(offset, len(self.positions) - 1)]
-        if offset >= len(self.positions):
-            column += 1
-        return Place(file=self.file, line=line, column=column)
+        return line, column + (offset >= len(self.positions))
 
     def source(self, offset: int) -> str:
-        return self.sources.get(self.place(offset).line, "")
+        return self.sources.get(self._position(offset)[0], "")
 
 
 def logical_lines(text: str, file: str = "", first_line: int = 1) -> list[LogicalLine]:

@@ -9,7 +9,6 @@ import pyparsing as pp
 from hashell.grammar.rules import keyword_set, rule, set_body
 from hashell.grammar.terminals import (
     SEP,
-    SET_WORDS,
     Mark,
     Parser,
     description,
@@ -32,6 +31,7 @@ OP_ATTRIBUTES = (
     "interval", "timeout", "start-delay", "interval-origin", "on-fail", "role", "enabled", "record-pending",
     "description", "requires",
 )
+_AGENT = "an agent ([class:[provider:]]type) or @template"
 _BODY = "params, meta, utilization, operations, op or the end of the statement"
 
 
@@ -141,8 +141,9 @@ def _agent() -> Parser:
 
 def primitive() -> Parser:
     name = mark("name", identifier("the id of the primitive"))
-    template = word(rf"@[^{SEP}=:]+", "@template").set_parse_action(lambda t: Mark("template", t[0][1:]))
-    body = name - (template | _agent()) + _resource_body(rule())
+    template = word(rf"@[^{SEP}=:]+", _AGENT).set_parse_action(lambda t: Mark("template", t[0][1:]))
+    agent = template | _agent()
+    body = name - agent + _resource_body(rule())
     return whole(body.set_parse_action(_resource("primitive")), _BODY)
 
 
@@ -202,7 +203,7 @@ def _bundle(tokens: Any) -> Elem:
 
 
 def bundle() -> Parser:
-    pairs: Parser = pp.ZeroOrMore(nvpair(bare=False))
+    pairs: Parser = pp.ZeroOrMore(nvpair())
 
     def part(name: str, *inner: str) -> Parser:
         body: Parser = pairs
@@ -214,7 +215,6 @@ def bundle() -> Parser:
     parts = (
         part("docker") | part("podman") | part("network", "port-mapping") | part("storage", "storage-mapping") | child
     )
-    stop = f"{SET_WORDS}|docker|podman|network|storage|primitive"
-    clauses = pp.ZeroOrMore(parts | keyword_set("meta", "meta_attributes", rule(), stop))
+    clauses = pp.ZeroOrMore(parts | keyword_set("meta", "meta_attributes", rule()))
     body = mark("name", identifier("the id of the bundle")) - (pp.Opt(description()) + clauses)
     return whole(body.set_parse_action(_bundle), "docker, podman, network, storage, meta or primitive")

@@ -8,7 +8,6 @@ import pyparsing as pp
 
 from hashell.grammar.terminals import (
     SEP,
-    SET_WORDS,
     Mark,
     Parser,
     fail,
@@ -138,9 +137,9 @@ def _set(tag: str) -> Any:
     return action
 
 
-def set_body(tag: str, one_rule: Parser, first: bool = False, stop: str = SET_WORDS) -> Parser:
+def set_body(tag: str, one_rule: Parser, first: bool = False) -> Parser:
     """The words of one attribute set as an Elem `tag`; `first`: the implicit set, which cannot be empty."""
-    pair = nvpair(True, stop)
+    pair = nvpair()
     prefix = pp.Opt(id_words()) + pp.Opt(mark("score", score_word()))
     body = prefix + pp.ZeroOrMore(one_rule) + pp.ZeroOrMore(pair)
     if first:
@@ -151,6 +150,6 @@ def set_body(tag: str, one_rule: Parser, first: bool = False, stop: str = SET_WO
     return (idref_words() | body).set_parse_action(_set(tag))
 
 
-def keyword_set(name: str, tag: str, one_rule: Parser, stop: str = SET_WORDS) -> Parser:
-    """`NAME …` with its set; words of `stop` end it."""
-    return keyword(name) - set_body(tag, one_rule, stop=stop)
+def keyword_set(name: str, tag: str, one_rule: Parser) -> Parser:
+    """`NAME …` with its set."""
+    return keyword(name) - set_body(tag, one_rule)

@@ -17,7 +17,6 @@ from hashell.grammar.tree import Elem
 
 SEP = "\x1f"
 _END = rf"(?=[{SEP}]|\Z)"
-SET_WORDS = "params|meta|utilization|operations|op|op_params|op_meta|rule|attributes"
 
 
 @dataclass(frozen=True)
@@ -122,19 +121,20 @@ def _nvpair(tokens: Any) -> Elem:
         ident, colon, name = head.partition(":")
         attrs = {"name": name} if colon else {}
         return Elem("nvpair", {**attrs, "value": value, "id": ident})
-    name, eq, value = text.partition("=")
-    return Elem("nvpair", {"name": name, "value": value} if eq else {"name": name})
+    name, _, value = text.partition("=")
+    return Elem("nvpair", {"name": name, "value": value})
 
 
-def nvpair(bare: bool = True, stop: str = SET_WORDS) -> Parser:
-    """One name=value word, a reference `@id`, an explicit id `$id:name=value`, or (bare) a name alone."""
+def nvpair() -> Parser:
+    """One name=value word, a reference `@id`, or an explicit id `$id:name=value`.
+
+    A name alone is not accepted: every schema since 3.0 refuses a value-less pair, and it mostly is a misspelt keyword.
+    """
     forms = [
         rf"@[^{SEP}=:]+(?::[^{SEP}=]+)?",
         rf"\$(?!id=|id-ref=)[^{SEP}=:]+(?::[^{SEP}=]+)?=[^{SEP}]*",
         rf"[^{SEP}=@$][^{SEP}=]*=[^{SEP}]*",
     ]
-    if bare:
-        forms.append(rf"(?!(?:{stop}){_END})[^{SEP}=:@$(){{}}\[\]][^{SEP}=:]*")
     return word("|".join(forms), "name=value").set_parse_action(_nvpair)
 
 

@@ -1,0 +1,70 @@
+"""The schema rules and the semantic check: what holds a commit up and what does not."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from hashell.grammar.agents import Action, AgentInfo, Parameter
+from hashell.grammar.apply import Mode, apply_statements
+from hashell.grammar.check import check
+from hashell.grammar.configuration import Configuration
+from hashell.grammar.parser import CrmParser
+from hashell.grammar.schema_rules import schema_faults
+
+PARSER = CrmParser()
+CIB = """<cib validate-with="{schema}"><configuration><crm_config><cluster_property_set id="cib-bootstrap-options">
+<nvpair id="s" name="stonith-enabled" value="false"/></cluster_property_set></crm_config><nodes>
+<node id="1" uname="node1"/></nodes><resources/><constraints/></configuration><status/></cib>"""
+
+
+class Agents:
+    """One agent: ocf:test:Thing with a required and a unique parameter."""
+
+    def providers(self, agent: str) -> list[str]:
+        return ["test"] if agent == "Thing" else []
+
+    def info(self, standard: str, provider: str, agent: str) -> AgentInfo | None:
+        if agent != "Thing":
+            return None
+        parameters = {"ip": Parameter("ip", True, True), "nic_name": Parameter("nic_name")}
+        return AgentInfo(parameters, (Action("start", "20s"), Action("monitor", "20s", "10s")))
+
+
+def findings(text: str, schema: str = "pacemaker-4.0") -> list[str]:
+    config = Configuration(etree.fromstring(CIB.format(schema=schema)), Agents(), PARSER)
+    apply_statements(config, PARSER.parse_text(text).check(), Mode.UPDATE)
+    return [str(d) for d in (*schema_faults(config), *check(config, config.objects()))]
+
+
+def test_clean_configuration_has_no_findings() -> None:
+    assert findings("primitive p Thing params ip=1 nic-name=x op monitor interval=10s timeout=20s\n"
+                    "location l p 10: node1\nrsc_defaults resource-stickiness=1") == []
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("primitive p Thing", 'error: p: required parameter "ip" not defined'),
+    ("primitive p Thing params ip=1 zz=2", 'error: p: parameter "zz" is not known'),
+    ("primitive p Other", "error: p: ocf:heartbeat:Other: no such resource agent"),
+    ("primitive p Thing params ip=1 op frob interval=1s", "error: p: action 'frob' is not in the metadata"),
+    ("primitive p Thing params ip=1 op start timeout=1s", "warning: p: specified timeout 1s"),
+    ("primitive p Thing params ip=1 op monitor timeout=30s", "error: p: the monitor operation has no interval"),
+    ("primitive p Thing params ip=1 op monitor interval=1s timeout=20s on-fail=maybe", "on-fail cannot be 'maybe'"),
+    ("primitive p Thing params ip=1 meta foo=1", "warning: p: unknown attribute 'foo'"),
+    ("primitive p @nosuch", "error: p: nosuch: no such resource template"),
+    ("primitive p Thing params ip=1\nlocation l p 1: elsewhere", "warning: l: referenced node elsewhere"),
+    ("primitive p Thing params ip=1\nlocation l p role=Master 1: node1", "the role Master is not part of this schema"),
+    ("primitive p Thing params ip=1\nlocation l p rule 1: #uname EQ node1", "'EQ' is not a comparison"),
+    ("primitive p Thing params ip=1\nprimitive q Thing params ip=1", "Resources p,q violate uniqueness"),
+    ("location l /x(/ 1: node1", "not a valid regular expression"),
+    ("property stonith-enabled=true", "no fencing device"),
+    ("property no-quorum-policy=maybe", "'maybe' is not a value of no-quorum-policy"),
+    ("primitive p Thing params ip=1\nms m p", "master resources are not part of this schema"),
+    ("primitive p Thing params ip=1\nfencing_topology node1: p", "p not a stonith resource"),
+])
+def test_finding(text: str, message: str) -> None:
+    assert any(message in f for f in findings(text)), findings(text)
+
+
+def test_older_schemas_still_know_the_old_words() -> None:
+    assert not any("schema" in f for f in findings("primitive p Thing params ip=1\nms m p", "pacemaker-3.9"))

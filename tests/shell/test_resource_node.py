@@ -1,0 +1,94 @@
+"""The resource, node, ra and status commands on a CIB file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from conftest import Hashell
+
+SETUP = "primitive a ocf:pacemaker:Dummy\nprimitive s ocf:pacemaker:Stateful\nclone c s\n"
+
+
+@pytest.fixture(autouse=True)
+def objects(hashell: Hashell) -> None:
+    assert hashell("configure", stdin=SETUP).code == 0
+
+
+@pytest.mark.parametrize(("words", "shown"), [
+    (["resource", "stop", "a"], "meta target-role=Stopped"),
+    (["resource", "stop", "s"], "meta promotable=true interleave=true target-role=Stopped"),
+    (["resource", "promote", "c"], "target-role=Promoted"),
+    (["resource", "unmanage", "a"], "is-managed=false"),
+    (["resource", "maintenance", "a"], "maintenance=true"),
+    (["resource", "move", "a", "node2"], "location cli-prefer-a a role=Started inf: node2"),
+    (["resource", "ban", "s", "node2"], "location cli-ban-c-on-node2 c role=Started -inf: node2"),
+    (["resource", "meta", "a", "set", "priority", "7"], "meta priority=7"),
+    (["resource", "param", "a", "set", "fake", "x y"], 'params fake="x y"'),
+    (["resource", "utilization", "a", "set", "cpu", "2"], "utilization cpu=2"),
+    (["node", "standby", "node1"], "attributes standby=on"),
+    (["node", "maintenance", "node1"], "attributes maintenance=true"),
+    (["node", "attribute", "node1", "set", "rack", "7"], "attributes rack=7"),
+    (["node", "utilization", "node1", "set", "cpu", "7"], "utilization cpu=7"),
+])
+def test_change(hashell: Hashell, words: list[str], shown: str) -> None:
+    result = hashell(*words)
+    assert result.code == 0, result.err
+    assert shown in hashell("configure", "show").out
+
+
+def test_lifetime_becomes_a_rule(hashell: Hashell) -> None:
+    assert hashell("resource", "move", "a", "node1", "PT10M").code == 0
+    assert "rule #uname eq node1 and date lt" in hashell("configure", "show", "cli-prefer-a").out
+
+
+def test_clear_removes_both_kinds(hashell: Hashell) -> None:
+    hashell("resource", "move", "a", "node1")
+    hashell("resource", "ban", "a", "node2")
+    result = hashell("resource", "clear", "a")
+    assert "cli-prefer-a" in result.out and "cli-ban-a-on-node2" in result.out
+    assert "cli-" not in hashell("configure", "show").out
+
+
+def test_start_overrules_members(hashell: Hashell) -> None:
+    hashell("configure", stdin="group g a\n")
+    hashell("resource", "stop", "a")
+    hashell("resource", "start", "g")
+    assert "Stopped" not in hashell("configure", "show").out
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["resource", "move", "a", "mars"], "node mars does not exist"), (["resource", "move", "a"], "is not running"),
+    (["resource", "promote", "a"], "not a promotable resource"), (["resource", "stop", "aa"], "did you mean 'a'"),
+    (["resource", "meta", "a", "show", "priority"], "is not set"), (["resource", "meta", "a", "put", "x"], "usage"),
+    (["resource", "cleanup", "a"], "needs a live cluster"), (["node", "fence", "node1"], "needs a live cluster"),
+    (["node", "standby", "mars"], "node mars does not exist"), (["node", "clearstate", "node1"], "not confirmed"),
+    (["ra", "info", "ocf:none:Nothing"], "Nothing"), (["ra", "list", "upstart"], "upstart"),
+    (["resource", "status", "zz"], "resource zz does not exist"), (["status", "loud"], "not an option"),
+])
+def test_refusal(hashell: Hashell, words: list[str], message: str) -> None:
+    result = hashell(*words)
+    assert result.code != 0 and message in result.err, result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_status_forms(hashell: Hashell) -> None:
+    text = hashell("status").out
+    assert "Node List:" in text and "a\t(ocf:pacemaker:Dummy):\t Stopped" in text
+    board = json.loads(hashell("status", "json").out)
+    assert [n["name"] for n in board["nodes"]] == ["node1", "node2", "node3"]
+    root = ElementTree.fromstring(hashell("status", "--output-as=xml").out)
+    assert root.tag == "pacemaker-result" and root.find("resources/resource").get("id") == "a"  # type: ignore[union-attr]
+
+
+def test_ra(hashell: Hashell) -> None:
+    assert "webserver" in hashell("ra", "list", "ocf", "hashell").out
+    assert "ip*" in hashell("ra", "info", "IPaddr2").out
+    assert "heartbeat" in hashell("ra", "providers", "Dummy").out
+
+
+def test_node_show(hashell: Hashell, cib_file: Path) -> None:
+    hashell("node", "attribute", "node2", "set", "rack", "7")
+    assert hashell("node", "show", "node2").out == "node2(2): member\n\track=7\n"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hashell.model.values import is_true
 from hashell.stack.pengine.kinds import Role, Variant, parse_role
 from hashell.stack.pengine.unpack.activity import active_node
 from hashell.stack.pengine.unpack.entry import Entry
-from hashell.stack.pengine.unpack.failcounts import base_name
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, Resource, WorkingSet
 
+_KEY = re.compile(r"(.+)_[^_]+_\d+")
 _EXIT_TEXT = {
     2: "Invalid parameter",
     5: "Not installed",
@@ -32,19 +33,18 @@ _PENDING = {
 
 def failed_probe(ws: WorkingSet, rsc: Resource, node_name: str | None) -> str | None:
     """What a probe that could not run says, on a node or on any with None; None when there is no such probe."""
+    top = rsc.top()
+    wanted: str | None = rsc.id
+    if top.variant == Variant.CLONE:
+        wanted = top.clone.child_xml.get("id") if top.clone.child_xml is not None else None
     for xml in ws.failed:
         if node_name is not None and xml.get("uname") != node_name:
             continue
         entry = Entry(xml)
         if not entry.is_masked_probe():
             continue
-        recorded = xml.get("rsc_id") or ""
-        if rsc.variant == Variant.CLONE:
-            child = rsc.clone.child_xml
-            matches = child is not None and base_name(recorded) == child.get("id")
-        else:
-            matches = recorded == rsc.id
-        if matches:
+        match = _KEY.fullmatch(xml.get("operation_key") or "")
+        if match is not None and match[1] == wanted:
             return _EXIT_TEXT.get(entry.xml_rc, f"Exit status {entry.xml_rc}")
     return None
 

@@ -82,7 +82,7 @@ def _write_clone(ws: WorkingSet, rsc: Resource, out: Outline, pending: bool) -> 
     promoted: list[str] = []
     started: list[str] = []
     for instance in rsc.children:
-        if _write_instance(ws, rsc, instance, promoted, started):
+        if _in_full(rsc, instance, promoted, started, pending):
             write_resource(ws, instance, out, pending)
     _write_names(out, "Promoted", promoted)
     _write_names(out, _started_word(rsc), started)
@@ -91,9 +91,7 @@ def _write_clone(ws: WorkingSet, rsc: Resource, out: Outline, pending: bool) -> 
     out.end()
 
 
-def _write_instance(
-    ws: WorkingSet, rsc: Resource, instance: Resource, promoted: list[str], started: list[str]
-) -> bool:
+def _in_full(rsc: Resource, instance: Resource, promoted: list[str], started: list[str], pending: bool) -> bool:
     """Whether the instance needs lines of its own; otherwise its node's name goes into one of the lists."""
     partly = is_active(instance, False)
     if rsc.unique:
@@ -101,6 +99,8 @@ def _write_instance(
     if not partly:
         return False
     if _irregular(instance) or not is_active(instance, True):
+        return True
+    if pending and _any_part(instance, lambda part: part.pending_action is not None):
         return True
     node = single_location(instance, ACTIVE)
     if node is None or (not node.online and node.unclean):

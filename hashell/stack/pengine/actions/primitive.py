@@ -55,7 +55,7 @@ def create_primitive_actions(ws: WorkingSet, rsc: Resource) -> None:
     moving = current is not None and target is not None and current is not target and rsc.next_role >= Role.STARTED
     migrate = moving and can_migrate(rsc, current)
     need_stop, migrate = _check_activity(rsc, current, target, total, clean, moving, migrate)
-    if rsc.start_pending and target is not None:
+    if rsc.start_pending:
         start = rsc_op(ws, rsc, "start", target, True)
         start.flags |= Act.ALWAYS_IN_GRAPH
     need_promote = False

@@ -17,7 +17,6 @@ from hashell.stack.pengine.unpack.constraints.names import (
     expand_sides,
     find_constraint_resource,
     resource_sets,
-    set_resources,
     unknown_resource,
 )
 from hashell.stack.pengine.unpack.lookup import parameters
@@ -41,10 +40,11 @@ def unpack_location(ws: WorkingSet, element: _Element) -> None:
     sets = resource_sets(ws, expanded)
     if expanded.find("resource_set") is not None:
         for resource_set in sets:
-            members = set_resources(ws, resource_set)
-            if members is None:
-                return
-            for rsc in members:
+            for ref in resource_set.iterchildren("resource_ref"):
+                rsc = find_constraint_resource(ws, ref.get("id"))
+                if rsc is None:
+                    unknown_resource(ws, element, ref.get("id"))
+                    return
                 _unpack(ws, element, rsc, resource_set.get("role"), resource_set.get("score"))
         return
     id = expanded.get("rsc")

@@ -14,7 +14,6 @@ from hashell.stack.pengine.unpack.constraints.names import (
     expand_sides,
     find_constraint_resource,
     resource_sets,
-    set_resources,
     unknown_resource,
 )
 from hashell.stack.pengine.unpack.fencing import fence_node
@@ -43,10 +42,11 @@ def unpack_ticket(ws: WorkingSet, element: _Element) -> None:
         expanded = sides
     if expanded.find("resource_set") is not None:
         for resource_set in resource_sets(ws, expanded):
-            members = set_resources(ws, resource_set)
-            if members is None:
-                return
-            for rsc in members:
+            for ref in resource_set.iterchildren("resource_ref"):
+                rsc = find_constraint_resource(ws, ref.get("id"))
+                if rsc is None:
+                    unknown_resource(ws, element, ref.get("id"))
+                    return
                 _new(ws, element, resource_set.get("id") or "", ticket, rsc, resource_set.get("role"))
         return
     found = find_constraint_resource(ws, expanded.get("rsc"))

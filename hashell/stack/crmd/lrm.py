@@ -33,6 +33,7 @@ from hashell.stack.crmd.history import (
 from hashell.stack.crmd.lrmstate import ExecutorState, Resource
 from hashell.stack.crmd.options import is_true
 
+NOT_RUNNING = 7
 _WORKING_STATES = frozenset({State.NDC, State.PE, State.TE})
 
 
@@ -181,6 +182,9 @@ class LocalExecutor:
             return
         asked = self.state.running[token]
         done.parameters, done.removed = asked.parameters, asked.removed
+        if done.task == "monitor" and done.interval_ms == 0 and done.rc == NOT_RUNNING:
+            # A fence device that is not started is reported as an error by the executor; a probe expects just that.
+            done.status = ExecStatus.DONE
         self._finish(token, done)
 
     def _finish(self, token: int, done: Operation) -> None:

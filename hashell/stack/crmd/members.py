@@ -62,7 +62,9 @@ class Membership:
         if self.ctx.is_dc:
             for peer in changed:
                 if peer.name not in before and not peer.member:
-                    self.office.peer_gone(peer)
+                    self.office.write_loss(peer)
+                    if peer.expected != "down":
+                        self.te.restart("Membership lost")
 
     def vote(self, sender: str, message: etree._Element) -> None:
         """A vote or no-vote of the group."""

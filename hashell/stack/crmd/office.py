@@ -108,12 +108,16 @@ class Office:
         expected = peer.expected == "down" or self.te.expects_down(peer)
         self.join.peer_lost(peer)
         self.te.throttle.forget(peer.name)
-        fields = ("cluster", "peer", "join", "expected") if peer.expected else ("cluster", "peer", "join")
-        self.ctx.cib("cib_modify", "status", node_state(peer, "peer_update_callback", *fields), CAN_CREATE)
+        self.write_loss(peer)
         self.te.node_lost(peer)
         if not expected:
             self.ctx.log("warning", f"node {peer.name} was lost unexpectedly")
             self.te.restart("Node lost")
+
+    def write_loss(self, peer: Peer) -> None:
+        """The state of a node of which a part is gone: its controller, its membership, or both."""
+        fields = ("cluster", "peer", "join", "expected") if peer.expected else ("cluster", "peer", "join")
+        self.ctx.cib("cib_modify", "status", node_state(peer, "peer_update_callback", *fields), CAN_CREATE)
 
     def purge_attributes(self, peer: Peer) -> None:
         """The transient attributes of a node end with its controller (section 3.5)."""

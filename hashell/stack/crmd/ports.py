@@ -337,6 +337,8 @@ class FencerPort:
     def _notified(self, kind: str, element: etree._Element) -> None:
         if kind != "st_notify_fence":
             return
+        if self._client is not None and element.get("st_clientid") == self._client.client_id:
+            return
         ok = element.get("op-status", "0") == "0" and element.get("rc-code", "0") == "0"
         target, action = element.get("st_target", ""), element.get("st_device_action", "")
         self._on_notice(target, action, element.get("st_origin", ""), ok)

@@ -260,15 +260,12 @@ class Transitioner:
         if action is None or action.confirmed or self.graph.complete:
             self._late(node_id, element, key, status, known=action)
             return
-        self._matched(action, node_id, element, key, rc, status)
+        self._matched(action, node_id, element, key, rc)
 
-    def _matched(
-        self, action: Action, node_id: str, element: etree._Element, key: TransitionKey, rc: int, status: int
-    ) -> None:
+    def _matched(self, action: Action, node_id: str, element: etree._Element, key: TransitionKey, rc: int) -> None:
         self._confirm(action)
-        good = effective_rc(rc) == key.target_rc and status in (ExecStatus.DONE, ExecStatus.CANCELLED)
         ignored = action.attributes.get("CRM_meta_on_fail") == "ignore"
-        if not good and not ignored:
+        if effective_rc(rc) != key.target_rc and not ignored:
             synapse = self.graph.fail(action)
             self.graph.abort((synapse.priority if synapse else 0) + 1, Completion.RESTART, "Event failed")
             self.ctx.log("notice", f"{action.key} on {action.node} failed: rc={rc}, expected {key.target_rc}")

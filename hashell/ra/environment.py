@@ -27,7 +27,9 @@ def daemon_environment(settings: NodeSettings, inherited: Mapping[str, str], pyt
         "HASHELL_SETTINGS": settings.to_json(),
     })
     if settings.name:
-        env["HASHELL_NODE"] = settings.name
+        env["HASHELL_NODE_NAME"] = settings.name
+        # Marks all processes of a node; on an embedded one the supervisor has chosen a value already.
+        env.setdefault("HASHELL_NODE", settings.name)
     if settings.embedded:
         env["HASHELL_EMBEDDED"] = "1"
     env.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")

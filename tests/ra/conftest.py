@@ -27,5 +27,5 @@ def settings(tmp_path: Path) -> NodeSettings:
         user="",
         group="",
         embedded=True,
-        env={"HASHELL_ADDRESS_DIR": str(tmp_path / "addresses")},
+        env={"HASHELL_ADDRESS_DIR": str(tmp_path / "addresses"), "HASHELL_NODE": "mark"},
     )

@@ -144,6 +144,7 @@ async def test_loopback_address_has_one_owner(settings: NodeSettings, tmp_path: 
     from dataclasses import replace
 
     other = replace(settings, name="n2", agent_dir=tmp_path / "rsctmp2")
+    other.agent_dir.mkdir()
     one, two = Bench(settings, "IPaddr2"), Bench(other, "IPaddr2")
     assert (await one("start")).rc == 0
     assert (await two("monitor")).rc == 7
@@ -151,3 +152,6 @@ async def test_loopback_address_has_one_owner(settings: NodeSettings, tmp_path: 
     assert (await one("monitor")).rc == 7
     assert (await one("stop")).rc == 0
     assert (await two("monitor")).rc == 0
+    (other.agent_dir / "IPaddr2-r1.state").unlink()
+    assert (await two("monitor")).rc == 7, "after a power loss nothing runs"
+    assert (await two("stop")).rc == 0

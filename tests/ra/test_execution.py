@@ -91,7 +91,8 @@ async def test_daemonized_child_does_not_hold_the_agent(settings: NodeSettings) 
 
 
 async def test_environment_and_descriptors(settings: NodeSettings) -> None:
-    result = await run(settings, "odd", "demote", **{"CRM_meta_op-x": "1", "OCF_CHECK_LEVEL": "10", "a": "b\nc", "x=": "n"})
+    params = {"CRM_meta_op-x": "1", "OCF_CHECK_LEVEL": "10", "a": "b\nc", "x=": "n"}
+    result = await run(settings, "odd", "demote", **params)
     lines = result.output.splitlines()
     for expected in (
         "OCF_RESKEY_CRM_meta_op_x=1",
@@ -107,7 +108,8 @@ async def test_environment_and_descriptors(settings: NodeSettings) -> None:
         f"HA_RSCTMP={settings.agent_dir}",
         "HA_cluster_type=corosync",
         "LC_ALL=C",
-        "HASHELL_NODE=n1",
+        "HASHELL_NODE=mark",
+        "HASHELL_NODE_NAME=n1",
     ):
         assert expected in lines
     fds = (await run(settings, "odd", "notify")).output.split()

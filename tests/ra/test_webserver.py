@@ -42,7 +42,7 @@ async def test_serves_and_ends(settings: NodeSettings, server: str) -> None:
         assert page(do.params["port"]) == "Hello from n1\n"
         pid = leader(settings)
         assert os.getsid(pid) == pid
-        assert b"HASHELL_NODE=n1\0" in Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"HASHELL_NODE=mark\0" in Path(f"/proc/{pid}/environ").read_bytes()
         assert (await do("monitor")).rc == 0
         assert (await do("monitor", content="something else")).rc == 1
         assert (await do("reload-agent", content="something else")).rc == 0

@@ -251,8 +251,8 @@ def test_malformed_requests_are_refused() -> None:
         assert rc(bench.ask(f'<lrmd_command lrmd_op="{op}"/>')) == -22
     assert rc(bench.exec("start", rsc="nobody")) == -19
     assert rc(bench.ask('<lrmd_command lrmd_op="lrmd_rsc_info"><lrmd_rsc lrmd_rsc_id="no"/></lrmd_command>')) == -19
-    text = '<lrmd_command lrmd_op="lrmd_rsc_exec"><lrmd_rsc lrmd_rsc_id="D" lrmd_rsc_action="monitor" {}/></lrmd_command>'
-    assert rc(bench.ask(text.format('lrmd_rsc_interval="ten" lrmd_timeout="-5"'))) > 0
+    odd = 'lrmd_rsc_id="D" lrmd_rsc_action="monitor" lrmd_rsc_interval="ten" lrmd_timeout="-5"'
+    assert rc(bench.ask(f'<lrmd_command lrmd_op="lrmd_rsc_exec"><lrmd_rsc {odd}/></lrmd_command>')) > 0
 
 
 def test_info_recurring_metadata_and_alerts() -> None:
@@ -301,7 +301,8 @@ def test_random_requests_keep_the_invariants() -> None:
             kind = chance.randrange(6)
             rsc = chance.choice("DE")
             if kind == 0:
-                effects = bench.exec(chance.choice(["start", "stop", "monitor"]), rsc=rsc, delay=chance.choice([0, 0, 5]))
+                action = chance.choice(["start", "stop", "monitor"])
+                effects = bench.exec(action, rsc=rsc, delay=chance.choice([0, 0, 5]))
             elif kind == 1:
                 effects = bench.exec("monitor", chance.choice([1000, 2000]), rsc=rsc)
             elif kind == 2:

@@ -80,7 +80,8 @@ async def test_life_of_a_resource(settings: NodeSettings) -> None:
         call = await client.exec("D", "monitor", {}, interval_ms=10000, userdata="key")
         event = await bench.result(call)
         assert (event.exec_rc, event.interval_ms, event.userdata) == (0, 10000, "key")
-        assert [(r.resource, r.action, r.interval_ms) for r in await client.get_recurring()] == [("D", "monitor", 10000)]
+        (recurring,) = await client.get_recurring()
+        assert (recurring.resource, recurring.action, recurring.interval_ms) == ("D", "monitor", 10000)
         assert await client.cancel("D", "monitor", 10000)
         assert (await bench.result(call)).exec_status == 1
         assert not await client.cancel("D", "monitor", 10000)

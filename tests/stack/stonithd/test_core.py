@@ -365,7 +365,8 @@ def test_history_reaches_a_newcomer_and_can_be_cleaned() -> None:
     bus.ask(tool, CALL.format("st_fence_history", 0, ""))
     entry = next(bus.result(tool).iter("st_execute"))
     assert entry.get("st_state") == "2" and entry.get("st_date") == "1700001000" and entry.get("st_remote_op") is None
-    bus.ask(tool, CALL.format("st_fence_history", 524288, '<st_calldata><stonith_api_history st_target="n2"/></st_calldata>'))
+    data = '<st_calldata><stonith_api_history st_target="n2"/></st_calldata>'
+    bus.ask(tool, CALL.format("st_fence_history", 524288, data))
     bus.run()
     assert all(not core.history.ops for core in bus.cores.values())
     bus.answers.clear()
@@ -472,7 +473,8 @@ def test_device_stays_until_both_registrations_are_gone() -> None:
     core = bus.cores["n1"]
     spec = DeviceSpec("F", "fence_x", {"a": "1"})
     bus.apply("n1", core.configure([spec], [], {}, bus.now))
-    bus.apply("n1", core.table.register(DeviceSpec("F", "fence_x", {"a": "1", "CRM_meta_x": "y"}), api=True, now=bus.now))
+    again = DeviceSpec("F", "fence_x", {"a": "1", "CRM_meta_x": "y"})
+    bus.apply("n1", core.table.register(again, api=True, now=bus.now))
     first = core.table.devices["F"]
     bus.apply("n1", core.configure([], [], {}, bus.now))
     assert core.table.devices["F"] is first

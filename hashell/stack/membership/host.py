@@ -197,7 +197,7 @@ class RingHost:
         return frozenset(uids), frozenset(gids)
 
     def _publish_votes(self, key: str, value: int) -> None:
-        wide = key.endswith(("_id", "barrier"))
+        wide = key.endswith(("_id", "barrier", "_type"))
         self.node.cmap.put_number(f"runtime.votequorum.{key}", CmapType.U32 if wide else CmapType.U8, value)
 
     def key_was_set(self, name: str) -> None:
@@ -236,7 +236,10 @@ class RingHost:
 
         def status(code: int, message: str) -> None:
             cmap.put_number("config.reload_status", CmapType.I32, code)
-            cmap.put("config.reload_error_message", text(message))
+            if message:
+                cmap.put("config.reload_error_message", text(message))
+            else:
+                cmap.drop("config.reload_error_message")
 
         cmap.put_number("config.reload_in_progress", CmapType.U8, 1)
         try:

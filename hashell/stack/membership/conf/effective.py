@@ -189,6 +189,9 @@ def runtime_keys(conf: Conf, facts_nodes: list[ConfNode], local: ConfNode) -> di
     keys = {
         f"runtime.config.totem.{k}": number(CmapType.U32, v) for k, v in milliseconds(conf, len(facts_nodes)).items()
     }
+    for flag, default in (("block_unlisted_ips", "yes"), ("cancel_token_hold_on_retransmit", "no")):
+        on = conf.text(f"totem.{flag}", default) == "yes"
+        keys[f"runtime.config.totem.{flag}"] = number(CmapType.U32, int(on))
     keys["nodelist.local_node_pos"] = number(CmapType.U32, local.pos)
     for node in facts_nodes:
         keys[f"nodelist.node.{node.pos}.nodeid"] = number(CmapType.U32, node.nodeid)

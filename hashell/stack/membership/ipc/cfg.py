@@ -70,8 +70,7 @@ class CfgService(Service):
         if address is None:
             raise Refused(CsError.NOT_EXIST)
         here = int(request.nodeid in self.node.members)
-        own = self.host.addresses[self.node.node_id]
-        link = cfg.LinkStatus(1, here, 1, self.node.config.totem.net_mtu, own, address)
+        link = cfg.LinkStatus(1, here, 0, self.node.config.totem.net_mtu, "", address)
         self.reply(connection, cfg.NodeStatusReply(request.nodeid, here, 0, 0, 0, 0, 0, (link,)))
 
     def effect(self, effect: Effect) -> None:

@@ -30,6 +30,7 @@ from hashell.stack.membership.votequorum.messages import Flag, Param
 
 __all__ = ["DeviceConfig", "VoteConfig", "VoteQuorum"]
 
+_ATB_TYPES = {"lowest": 1, "highest": 2}
 _LMS = "votequorum.lms"
 _DEVICE = "votequorum.device"
 _DEVICE_SYNC = "votequorum.device_sync"
@@ -170,7 +171,10 @@ class VoteQuorum:
         return VotesChanged(self.quorate, tuple((i, int(n.state)) for i, n in sorted(self.nodes.items())))
 
     def _publish(self) -> None:
-        self.publish("wait_for_all_status", int(self.wfa_status))
+        self.publish("this_node_id", self.us.nodeid)
+        self.publish("atb_type", _ATB_TYPES.get(self.config.tie_breaker_node, 3) if self.atb else 0)
+        if self.config.waits_for_all:
+            self.publish("wait_for_all_status", int(self.wfa_status))
         self.publish("lowest_node_id", self.lowest)
         self.publish("highest_node_id", self.highest)
         self.publish("ev_barrier", self.barrier)

@@ -78,11 +78,9 @@ def _leaf_probe(ws: WorkingSet, rsc: Resource, node: Node) -> bool:
     if (entry.probe_mode if entry is not None else node.probe_mode) == ProbeMode.NEVER:
         return False
     top = rsc.top()
-    if top.variant != Variant.CLONE:
-        top = rsc
     if node.is_guest() and _guest_prevents(ws, node, top):
         return False
-    _create(ws, rsc, node, top)
+    _create(ws, rsc, node, top if top.variant == Variant.CLONE else rsc)
     return True
 
 

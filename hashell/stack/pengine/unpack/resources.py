@@ -65,7 +65,7 @@ def unpack_resource(ws: WorkingSet, element: _Element, parent: Resource | None) 
     apply_blocks(blocks_of(ws, xml, "utilization"), context, rsc.utilization)
     note_change(ws, context.next_change)
     if xml is not element:
-        _record_template_use(ws, str(element.get("template")), rsc.xml_id() if instance is None else rsc.id)
+        _record_template_use(ws, str(element.get("template")), rsc.xml_id())
     return rsc
 
 

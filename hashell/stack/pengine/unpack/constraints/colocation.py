@@ -146,6 +146,6 @@ def _refs(
         rsc = find_constraint_resource(ws, name)
         if rsc is None:
             unknown_resource(ws, element, name)
-            break
+            continue
         found.append(rsc)
     return found

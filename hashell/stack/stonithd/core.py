@@ -39,7 +39,7 @@ from hashell.stack.stonithd.operation import (
     State,
 )
 from hashell.stack.stonithd.owner import Drive
-from hashell.stack.stonithd.protocol import CallOption, copy_attributes, find_data, number
+from hashell.stack.stonithd.protocol import CallOption, find_data, number
 from hashell.stack.stonithd.runs import RunQueue
 from hashell.stack.stonithd.table import DeviceSpec, DeviceTable
 from hashell.stack.stonithd.topology import LevelKey, Topology
@@ -264,13 +264,7 @@ class Fencer:
 
     def _relay(self, op: FenceOp, command: etree._Element, data: etree._Element, to: str) -> list[Effect]:
         """Have another fencer own the fencing of this node."""
-        message = etree.Element("stonith_command", t=protocol.TYPE, st_op="st_relay")
-        copy_attributes(command, message, ("st_callid", "st_callopt", "st_clientid", "st_clientname"))
-        copy_attributes(data, message, ("st_device_action", "st_delay", "st_tolerance"))
-        message.set("st_timeout", data.get("st_timeout") or command.get("st_timeout") or str(DEFAULT_TIMEOUT))
-        message.set("st_target", op.target)
-        message.set("st_remote_op", op.id)
-        message.set("st_origin", self.local)
+        message = protocol.relay(op, command, data, DEFAULT_TIMEOUT)
         return [LogLine("notice", f"{op.action} of this node is relayed to {to}"), SendPeers(message, to)]
 
     def _own(self, op: FenceOp, command: etree._Element, timeout: int, delay: int, relay: str) -> list[Effect]:

@@ -114,6 +114,18 @@ def execution_reply(request: etree._Element, device: str, outcome: Outcome, outp
     return element
 
 
+def relay(op: FenceOp, command: etree._Element, data: etree._Element, timeout: int) -> etree._Element:
+    """The request to another fencer to own the fencing of this node, as a client has asked for it."""
+    message = etree.Element("stonith_command", t=TYPE, st_op="st_relay")
+    copy_attributes(command, message, ("st_callid", "st_callopt", "st_clientid", "st_clientname"))
+    copy_attributes(data, message, ("st_device_action", "st_delay", "st_tolerance"))
+    message.set("st_timeout", data.get("st_timeout") or command.get("st_timeout") or str(timeout))
+    message.set("st_target", op.target)
+    message.set("st_remote_op", op.id)
+    message.set("st_origin", op.origin)
+    return message
+
+
 def describe_fence(op: FenceOp, *, result: bool) -> etree._Element:
     """The st_notify_fence element of an operation; with its result when it goes to peers."""
     element = etree.Element("st_notify_fence", state=str(int(op.state)), st_target=op.target)

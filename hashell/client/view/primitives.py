@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hashell.client.view.exittext import exit_text
 from hashell.model.values import is_true
 from hashell.stack.pengine.kinds import Role, Variant, parse_role
 from hashell.stack.pengine.unpack.activity import active_node
@@ -14,13 +15,6 @@ if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, Resource, WorkingSet
 
 _KEY = re.compile(r"(.+)_[^_]+_\d+")
-_EXIT_TEXT = {
-    2: "Invalid parameter",
-    5: "Not installed",
-    6: "Not configured",
-    7: "Not running",
-    8: "Promoted",
-}
 _PENDING = {
     "start": "Starting",
     "stop": "Stopping",
@@ -43,9 +37,9 @@ def failed_probe(ws: WorkingSet, rsc: Resource, node_name: str | None) -> str | 
         entry = Entry(xml)
         if not entry.is_masked_probe():
             continue
-        match = _KEY.fullmatch(xml.get("operation_key") or "")
+        match = _KEY.fullmatch(entry.key)
         if match is not None and match[1] == wanted:
-            return _EXIT_TEXT.get(entry.xml_rc, f"Exit status {entry.xml_rc}")
+            return exit_text(entry.xml_rc)
     return None
 
 

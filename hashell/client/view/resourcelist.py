@@ -96,11 +96,11 @@ def _in_full(rsc: Resource, instance: Resource, promoted: list[str], started: li
     partly = is_active(instance, False)
     if rsc.unique:
         return partly or not rsc.removed
+    if pending and _any_part(instance, lambda part: part.pending_action is not None):
+        return True
     if not partly:
         return False
     if _irregular(instance) or not is_active(instance, True):
-        return True
-    if pending and _any_part(instance, lambda part: part.pending_action is not None):
         return True
     node = single_location(instance, ACTIVE)
     if node is None or (not node.online and node.unclean):

@@ -90,8 +90,7 @@ def _decide(history: History, entry: Entry) -> None:
         resource_location(ws, parent, node, -INF)
         _unpack_failure(history, entry, on_fail, fail_role)
         return
-    if entry.status == ExecStatus.NOT_CONNECTED and node.is_remote() and node.remote is not None \
-            and node.remote.managed:  # fmt: skip
+    if entry.status == ExecStatus.NOT_CONNECTED and node.remote is not None and node.remote.managed:
         fail(node.remote)
     on_fail, fail_role = _failure_handling(history, entry)
     if on_fail == OnFail.IGNORE or (on_fail == OnFail.RESTART_CONTAINER and entry.task == "stop"):

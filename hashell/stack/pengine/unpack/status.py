@@ -62,7 +62,7 @@ def _unpack_ticket(ws: WorkingSet, element: _Element) -> None:
 
 
 def _unpack_node_state(ws: WorkingSet, state: _Element) -> None:
-    node = ws.find_node_any(state.get("id"), state.get("uname"))
+    node = ws.find_node_any(state.get("id"), state.get("uname")) if state.get("id") else None
     if node is None:
         return
     if node.variant == NodeVariant.REMOTE:

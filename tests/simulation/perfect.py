@@ -119,7 +119,7 @@ class PerfectWorld:
     # Services
 
     def send_peer(self, node_id: int, element: etree._Element, to: str | None) -> None:
-        self.trace.append((node_id, to, element))
+        self.trace.append((node_id, to, etree.fromstring(etree.tostring(element))))
         text = etree.tostring(element)
         sender = self.name(node_id)
 

@@ -7,7 +7,7 @@ _hashell_level() {
     configure/ra) echo "classes info list providers" ;;
     resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores start status stop unmanage utilization" ;;
     node) echo "attribute clearstate delete fence maintenance online ready show standby status-attr utilization" ;;
-    cluster) echo "restart start status stop wait_for_startup" ;;
+    cluster) echo "destroy kill restart start status stop wait_for_startup" ;;
     ra) echo "classes info list providers" ;;
     *) return 1 ;;
     esac

@@ -120,6 +120,8 @@ complete -c hashell -n "__hashell_at 'node'" -a show -d 'show nodes and their at
 complete -c hashell -n "__hashell_at 'node'" -a standby -d 'move all resources off nodes'
 complete -c hashell -n "__hashell_at 'node'" -a status-attr -d 'show or change a attribute that lasts until the node restarts of a node'
 complete -c hashell -n "__hashell_at 'node'" -a utilization -d 'show or change a utilization attribute of a node'
+complete -c hashell -n "__hashell_at 'cluster'" -a destroy -d 'delete the embedded cluster'
+complete -c hashell -n "__hashell_at 'cluster'" -a kill -d 'cut the power of an embedded node'
 complete -c hashell -n "__hashell_at 'cluster'" -a restart -d 'stop and start'
 complete -c hashell -n "__hashell_at 'cluster'" -a start -d 'start the cluster on this machine'
 complete -c hashell -n "__hashell_at 'cluster'" -a status -d 'show which parts of the cluster run'

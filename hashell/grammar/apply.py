@@ -195,7 +195,7 @@ class Applier:
 
     def _object(self, statement: Statement, element: Element) -> Element:
         ident = element.get("id", "")
-        old = self.config.find(ident)
+        old = self.config.find(ident) if ident in self.store else None
         if old is not None and old.tag == "node":
             old = None
         if old is None or keyword_of(old) != statement.keyword:
@@ -216,6 +216,7 @@ class Applier:
             self.config.section(SECTIONS[statement.keyword][1]).append(element)
             if element.tag in CONTAINERS:
                 self._redirect(element)
+        self.config.remember(element)
         if element.tag == "clone" and self.mode is Mode.CREATE:
             self._clone_defaults(element)
         return element

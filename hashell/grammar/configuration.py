@@ -55,6 +55,7 @@ class Configuration:
         self.parser = parser or CrmParser()
         self.obscure: tuple[str, ...] = ("passw*",)
         self.sort = True
+        self._seen: dict[str, Element] = {}  # found before; checked on use, because objects come and go
         for name in MANDATORY_SECTIONS:
             self.section(name)
 
@@ -117,14 +118,27 @@ class Configuration:
 
     def find(self, name: str) -> Element | None:
         """The object of that id; objects other than nodes come first."""
-        node = None
+        if name == "fencing_topology":
+            return self.configuration.find("fencing-topology")
+        known = self._seen.get(name)
+        if known is not None and known.get("id") == name and self._holds(known):
+            return known
         for element in self.objects():
-            if element.tag == "node":
-                if object_id(element) == name and node is None:
-                    node = element
-            elif object_id(element) == name:
+            if element.tag != "node" and object_id(element) == name:
+                self._seen[name] = element
                 return element
-        return node
+        return next((n for n in self.section("nodes") if n.tag == "node" and object_id(n) == name), None)
+
+    def _holds(self, element: Element) -> bool:
+        """Whether the element is still in the tree."""
+        above: Element | None = element
+        while above is not None and above is not self.root:
+            above = above.getparent()
+        return above is not None
+
+    def remember(self, element: Element) -> None:
+        """Let `find` know a new object, so that it does not have to look for it."""
+        self._seen[object_id(element)] = element
 
     def get(self, name: str) -> Element:
         """The object of that id. Raises HashellError(NoSuchObject)."""

@@ -91,6 +91,7 @@ KEYWORDS: dict[str, str] = {
 
 }
 
+_BY_TAG = {tag: keyword for keyword, (tag, _) in SECTIONS.items() if tag != "meta_attributes"}
 PROPERTY_LIKE = ("property", "rsc_defaults", "op_defaults")
 CONTAINERS = ("group", "clone", "master", "bundle")
 DEFAULT_SET_IDS = {"property": "cib-bootstrap-options", "rsc_defaults": "rsc-options", "op_defaults": "op-options"}
@@ -118,9 +119,8 @@ def substitute(old: etree._Element, new: etree._Element) -> None:
 
 def keyword_of(element: etree._Element) -> str:
     """The statement word an element is shown as, or '' if the language has none."""
+    if element.tag != "meta_attributes":
+        return _BY_TAG.get(element.tag, "")
     parent = element.getparent()
     section = parent.tag if parent is not None else ""
-    for keyword, (tag, where) in SECTIONS.items():
-        if element.tag == tag and (tag != "meta_attributes" or where == section):
-            return keyword
-    return ""
+    return section if section in ("rsc_defaults", "op_defaults") else ""

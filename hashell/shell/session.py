@@ -118,10 +118,11 @@ class Session:
             from hashell.client.cluster import open_cluster
             from hashell.client.source import find_source
 
-            self._cluster = self.run(open_cluster(find_source(self._environ(), self.options.node)))
+            self._cluster = self.run(open_cluster(find_source(self.environ(), self.options.node)))
         return self._cluster
 
-    def _environ(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
+        """The environment, with the shadow CIB of -c in it."""
         environ = dict(os.environ)
         if self.options.shadow:
             environ.pop("CIB_file", None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from hashell.client.diagnostics import Conflict
 from hashell.grammar.apply import Applier, Mode
 from hashell.grammar.check import check
 from hashell.grammar.configuration import Configuration
@@ -17,12 +18,15 @@ from hashell.grammar.parser import CrmParser
 from hashell.grammar.schema_rules import schema_faults
 from hashell.grammar.selection import changed
 from hashell.grammar.tree import Statement
+from hashell.model import patchset
 from hashell.model.diagnostics import Diagnostic, HashellError, Severity
 from hashell.shell.agents import ShellAgents
 from hashell.shell.diagnostics import NotCommitted
 
 if TYPE_CHECKING:
     from hashell.shell.session import Session
+
+_MERGES = 5
 
 
 class Workspace:
@@ -85,9 +89,27 @@ class Workspace:
         if replace:
             self.session.run(cluster.replace(new))
         else:
-            self.session.run(cluster.commit(old, new))
+            self._commit(old, new)
         self.reload()
         return True
+
+    def _commit(self, old: etree._Element, new: etree._Element) -> None:
+        """Commit; changes that others made meanwhile survive if they do not touch ours. Raises HashellError."""
+        cluster = self.session.cluster()
+        for _ in range(_MERGES):
+            try:
+                self.session.run(cluster.commit(old, new))
+                return
+            except HashellError as error:
+                if not isinstance(error.diagnostics[0], Conflict):
+                    raise
+                current = self.session.run(cluster.cib())
+                merged = merge(old, new, current)
+                if merged is None:
+                    raise
+                old, new = current, merged
+                self.session.note("somebody else changed other parts of the configuration meanwhile; both are kept")
+        raise HashellError(Conflict(expected="a quiet moment", found="changing all the time"))
 
     def _approve(self, force: bool) -> None:
         refused, found = self.findings()
@@ -103,6 +125,27 @@ class Workspace:
 
     def _insist(self) -> bool:
         return self.session.ask("Do you still want to commit?")
+
+
+def merge(base: etree._Element, mine: etree._Element, current: etree._Element) -> etree._Element | None:
+    """`current` with the changes from `base` to `mine`; None if both changed the same elements."""
+    ours = {path for c in patchset.changes(base, mine) if (path := c.get("path", "")).startswith("/cib/configuration/")}
+    theirs = {path for c in patchset.changes(base, current) for path in (c.get("path", ""),)
+              if path.startswith("/cib/configuration/")}
+    objects = {_object_path(path) for path in ours} & {_object_path(path) for path in theirs if "[@id" in path}
+    patch = patchset.create(base, mine)
+    if objects or patch is None:
+        return None
+    for change in [c for c in patch.findall("change") if c.get("path") == "/cib"]:
+        patch.remove(change)
+    merged = copy.deepcopy(current)
+    return merged if patchset.apply(merged, patch, check=False) == 0 else None
+
+
+def _object_path(path: str) -> str:
+    """The path of the object that a changed element belongs to: section and the first id below it."""
+    parts = path.split("/")
+    return "/".join(parts[:5]) if len(parts) > 4 and "[@id" in path else path
 
 
 def _text(config: Configuration) -> bytes:

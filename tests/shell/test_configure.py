@@ -110,18 +110,32 @@ def test_plan_says_what_would_happen(hashell: Hashell, cib_file: Path) -> None:
     assert refused.code == 1 and "is running" in refused.err
 
 
+def test_changes_made_meanwhile_survive(hashell: Hashell, cib_file: Path) -> None:
+    from hashell.shell.session import Session
+
+    hashell("configure", stdin=TWO)
+    session = Session()
+    session.workspace.editor().rename("g", "h")
+    hashell("configure", "primitive", "z", "Dummy")
+    hashell("node", "attribute", "node2", "set", "rack", "7")
+    session.workspace.commit()
+    session.close()
+    shown = hashell("configure", "show").out
+    assert "group h a b" in shown and "primitive z Dummy" in shown and "rack=7" in shown
+
+
 def test_conflict_is_told(hashell: Hashell, cib_file: Path) -> None:
     from hashell.model.diagnostics import HashellError
     from hashell.shell.session import Session
 
+    hashell("configure", "primitive", "a", "ocf:pacemaker:Dummy", "params", "fake=1")
     session = Session()
-    space = session.workspace
-    space.editor().erase(nodes=True)
-    cib_file.write_text(cib_file.read_text().replace('epoch="5"', 'epoch="9"'))
+    session.workspace.editor().set_value("a.fake", "2")
+    hashell("resource", "param", "a", "set", "fake", "3")
     with pytest.raises(HashellError, match="changed meanwhile"):
-        space.commit()
+        session.workspace.commit()
     session.close()
-    assert "node3" in cib_file.read_text()
+    assert "fake=3" in hashell("configure", "show").out
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -2,78 +2,195 @@
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.shell.diagnostics import CommandFailed, WrongArguments
 from hashell.shell.session import Session
 
-EMBEDDED = "hashell.stack.embedded.control"
-MACHINE = "hashell.stack.machine"
+if TYPE_CHECKING:
+    from hashell.stack.embedded.cluster import EmbeddedCluster
+
+_STOP_SECONDS = 180.0
+_POLL_SECONDS = 0.2
 
 
-def _part(name: str, what: str) -> ModuleType:
+def _folder(session: Session) -> Path:
+    from hashell.client.source import embedded_dir
+
+    return embedded_dir(session.environ())
+
+
+def embedded(session: Session, nodes: int | None = None) -> EmbeddedCluster | None:
+    """The embedded cluster of this user; None if there is none and no number of nodes is given."""
+    from hashell.stack.embedded.cluster import EmbeddedCluster, NoCluster
+
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise HashellError(CommandFailed(message=f"{what} is not part of this installation ({error.name})")) from None
+        return EmbeddedCluster(_folder(session), nodes)
+    except HashellError as error:
+        if nodes is None and isinstance(error.diagnostics[0], NoCluster):
+            return None
+        raise
 
 
-def _count(words: list[str], command: str) -> int | None:
-    """The number after --embedded, 3 if it stands alone, None without it. Raises HashellError."""
-    usage = f"{command} [--embedded N]"
-    if not words:
-        return None
-    flag, equals, value = words[0].partition("=")
-    if flag != "--embedded" or len(words) > (1 if equals else 2):
-        raise HashellError(WrongArguments(command=f"cluster.{command}", usage=usage,
-                                          problem=f"'{words[0]}' is not an option"))
-    text = value if equals else (words[1] if len(words) > 1 else "3")
-    if not text.isdigit() or not 1 <= int(text) <= 32:
-        raise HashellError(WrongArguments(command=f"cluster.{command}", usage=usage,
-                                          problem=f"'{text}' is not a number of nodes (1 to 32)"))
-    return int(text)
+def _running(session: Session) -> EmbeddedCluster | None:
+    """The embedded cluster if one of its nodes runs."""
+    cluster = embedded(session)
+    return cluster if cluster is not None and any(n.running for n in cluster.status()) else None
+
+
+def _arguments(words: list[str], command: str) -> tuple[int | None, list[str]]:
+    """The number after --embedded (3 if it stands alone, None without it) and node names. Raises HashellError."""
+    usage = f"{command} [--embedded [N]] [NODE…]"
+    count: int | None = None
+    names: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        if flag == "--embedded":
+            text = value if equals else (rest.pop(0) if rest and not rest[0].startswith("n") else "3")
+            if not text.isdigit():
+                raise HashellError(WrongArguments(command=f"cluster.{command}", usage=usage,
+                                                  problem=f"'{text}' is not a number of nodes"))
+            count = int(text)
+        elif word.startswith("-"):
+            raise HashellError(WrongArguments(command=f"cluster.{command}", usage=usage,
+                                              problem=f"'{word}' is not an option"))
+        else:
+            names.append(word)
+    return count, names
 
 
 def start(session: Session, words: list[str]) -> ExitCode:
-    count = _count(words, "start")
+    count, names = _arguments(words, "start")
     session.end_line()
-    if count is None:
-        _part(MACHINE, "starting a production node").start(session.note)
-    else:
-        _part(EMBEDDED, "the embedded cluster").start(count, session.note)
+    cluster = embedded(session, count) if count is not None or names else None
+    if cluster is None:
+        if names:
+            raise HashellError(CommandFailed(message=f"there is no embedded cluster with node {names[0]}",
+                                             hint="start one: cluster start --embedded 3"))
+        return _start_machine(session)
+    for name in names:
+        session.run(cluster.start_node(name))
+        session.note(f"{name} is started")
+    if not names:
+        session.run(cluster.start())
+        session.note(f"{len(cluster.names)} embedded nodes run: {' '.join(cluster.names)}")
+        session.note("next: status, monitor, or configure load update examples/web-cluster.crm")
     return ExitCode.OK
 
 
+def _start_machine(session: Session) -> ExitCode:
+    result = subprocess.run([sys.executable, "-m", "hashell.stack.hashelld"], capture_output=True, text=True)
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or ["hashelld gave no reason"])[-1]
+        raise HashellError(
+            CommandFailed(message=reason.removeprefix("hashelld: ").removeprefix("error: "),
+                          hint="for a cluster to try out: hashell cluster start --embedded 3"),
+            exit_code=_exit_code(result.returncode),
+        )
+    session.note("the cluster is started on this machine")
+    return ExitCode.OK
+
+
+def _exit_code(number: int) -> ExitCode:
+    return ExitCode(number) if number in ExitCode._value2member_map_ else ExitCode.ERROR
+
+
 def stop(session: Session, words: list[str]) -> ExitCode:
+    _, names = _arguments(words, "stop")
     session.end_line()
-    embedded = _part(EMBEDDED, "the embedded cluster")
-    if embedded.running():
-        embedded.stop(session.note)
-    else:
-        _part(MACHINE, "stopping a production node").stop(session.note)
+    cluster = embedded(session) if names else _running(session)
+    if cluster is None:
+        return _stop_machine(session)
+    for name in names:
+        session.run(cluster.stop_node(name))
+        session.note(f"{name} is stopped")
+    if not names:
+        session.note(f"stopping {' '.join(cluster.names)}; resources are stopped first")
+        session.run(cluster.stop())
+        session.note("the embedded cluster is stopped; its configuration is kept")
+    return ExitCode.OK
+
+
+def _stop_machine(session: Session) -> ExitCode:
+    from hashell.stack.settings import NodeSettings
+    from hashell.stack.supervisor.prepare import running_pid
+
+    settings = NodeSettings()
+    pid = running_pid(settings)
+    if not pid:
+        raise HashellError(CommandFailed(message="no cluster of hashell runs on this machine",
+                                         hint="`cluster status` shows what there is"))
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except PermissionError:
+        raise HashellError(CommandFailed(message="stopping the cluster: permission denied",
+                                         hint="run as root")) from None
+    session.note(f"waiting for the cluster to stop, at most {_STOP_SECONDS:.0f} s; resources are moved away first")
+    deadline = time.monotonic() + _STOP_SECONDS
+    while running_pid(settings) == pid:
+        if time.monotonic() > deadline:
+            raise HashellError(CommandFailed(message=f"the cluster still runs after {_STOP_SECONDS:.0f} s",
+                                             hint=f"see {settings.log_dir}"))
+        time.sleep(_POLL_SECONDS)
+    session.note("the cluster is stopped on this machine")
     return ExitCode.OK
 
 
 def restart(session: Session, words: list[str]) -> ExitCode:
-    embedded = _part(EMBEDDED, "the embedded cluster")
-    count = _count(words, "restart") or len(embedded.running())
-    stop(session, [])
-    return start(session, ["--embedded", str(count)] if count else [])
+    cluster = _running(session)
+    stop(session, words)
+    if cluster is None:
+        return start(session, [])
+    return start(session, words or ["--embedded", str(len(cluster.names))])
+
+
+def kill(session: Session, words: list[str]) -> ExitCode:
+    """Power loss of an embedded node."""
+    cluster = embedded(session)
+    if cluster is None:
+        raise HashellError(CommandFailed(message="cluster kill is for embedded nodes, and there are none",
+                                         hint="a real node is cut off with: node fence NODE"))
+    session.end_line()
+    session.run(cluster.kill_node(words[0]))
+    session.note(f"{words[0]} lost its power; `status` shows what the others make of it")
+    return ExitCode.OK
+
+
+def destroy(session: Session, words: list[str]) -> ExitCode:
+    cluster = embedded(session)
+    if cluster is None:
+        raise HashellError(CommandFailed(message="there is no embedded cluster", hint="nothing to delete"))
+    session.end_line()
+    if session.interactive and not session.ask(f"Delete the embedded cluster in {cluster.base} with its configuration"):
+        return ExitCode.OK
+    session.run(cluster.stop())
+    cluster.remove()
+    session.note("the embedded cluster and its configuration are deleted")
+    return ExitCode.OK
 
 
 def status(session: Session, words: list[str]) -> ExitCode:
-    from hashell.client.source import embedded_dir, embedded_nodes, is_running
+    from hashell.client.source import is_running
     from hashell.stack.settings import NodeSettings
 
-    found = embedded_nodes(embedded_dir(session._environ()))
-    for settings in found:
-        session.out(f"embedded node {settings.name}: {'running' if is_running(settings) else 'stopped'}")
-    here = is_running(NodeSettings())
-    session.out(f"the cluster of this machine: {'running' if here else 'not running'}")
-    return ExitCode.OK if here or any(is_running(s) for s in found) else ExitCode.NOT_RUNNING
+    cluster = embedded(session)
+    running = is_running(NodeSettings())
+    for node in cluster.status() if cluster is not None else []:
+        state = f"running, {node.processes} processes" if node.running else "stopped"
+        session.out(f"embedded {node.name} ({node.address}): {state}")
+        running = running or node.running
+    session.out(f"this machine: {'running' if is_running(NodeSettings()) else 'not running'}")
+    return ExitCode.OK if running else ExitCode.NOT_RUNNING
 
 
 def wait_for_startup(session: Session, words: list[str]) -> ExitCode:

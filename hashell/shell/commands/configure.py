@@ -244,6 +244,10 @@ def leave(session: Session) -> bool:
         if not session.interactive:
             session.drop_workspace()
     session.drop_workspace()
+    if session.options.wait:
+        from hashell.shell.waiting import wait_for_transition
+
+        wait_for_transition(session)
     return True
 
 

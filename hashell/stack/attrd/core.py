@@ -6,8 +6,10 @@ Rules of the house (daemons specification, section 4):
   in memory on all nodes; one elected *writer* brings changed values into the CIB, one transaction an attribute.
 - Dampening holds a write back until the value has been quiet for that long.
 - A node is right about itself: who tells us another value for our own node is told ours.
-- The writer sends all values to a node that joins. When it is lost the others elect a new one, which sends all
+- The writer sends all values when a node joins. When it is lost the others elect a new one, which sends all
   values to all and writes them all. The values of a node that leaves are forgotten.
+- A list of values is old when it arrives: updates may stand between its making and its delivery. Its sender therefore
+  notes what changed meanwhile and, seeing its own list come back, sends those values after it.
 
 Input methods, all returning effects in order; `now` is seconds since 1970:
 
@@ -26,7 +28,6 @@ Effects besides SetTimer, CancelTimer and LogLine: SendPeer, ReplyClient, AckCli
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from lxml import etree
 
@@ -36,12 +37,14 @@ from hashell.stack.attrd import messages
 from hashell.stack.attrd.attributes import (
     Attribute,
     AttributeTable,
+    Value,
     expand,
     failure_pattern,
     seconds,
     truth,
     write_commands,
 )
+from hashell.stack.attrd.effects import AckClient, CibCommit, CibDelete, ReplyClient, SendPeer
 from hashell.stack.attrd.waitlist import Waitlist
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.election.core import TIMER as ELECTION_TIMER
@@ -50,49 +53,8 @@ from hashell.stack.election.core import Age, Election, ElectionOutcome, Election
 _RETRY_SECONDS = 2.0
 _CONFIRM_PROTOCOL = 5
 _DAMPENING = "dampening:"
+_WRITER = str(int(ElectionState.WON))
 _UPDATES = ("update", "update-both", "update-delay")
-
-
-@dataclass(frozen=True, slots=True)
-class SendPeer(Effect):
-    """Send to the node named `to`, or to all with None; both come back to us if we are meant."""
-
-    element: etree._Element
-    to: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyClient(Effect):
-    """Answer a request on the response channel."""
-
-    client_id: str
-    request_id: int
-    element: etree._Element
-
-
-@dataclass(frozen=True, slots=True)
-class AckClient(Effect):
-    """Acknowledge a request with an exit code, telling the protocol version."""
-
-    client_id: str
-    request_id: int
-    status: int
-
-
-@dataclass(frozen=True, slots=True)
-class CibCommit(Effect):
-    """Carry out the commands as one CIB transaction; the result comes back through `cib_result(number, …)`."""
-
-    number: int
-    commands: tuple[etree._Element, ...]
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class CibDelete(Effect):
-    """Delete what the XPath selects from the CIB, without an answer."""
-
-    xpath: str
 
 
 class AttrdCore:
@@ -108,11 +70,14 @@ class AttrdCore:
         self.table = AttributeTable()
         self.members: dict[str, str] = {}  #: node id by name of the active members
         self.writer: str | None = None
-        self.shutting_down = False
+        self.shutting_down = False  #: the node has been asked to leave: it must not become the writer any more
+        self.stopping = False  #: this daemon ends: nothing but elections concerns it
         self.election = Election(node_id, node, "attrd", self._reference)
         self._cpu = cpu
         self._cib_up = False
         self._waitlist = Waitlist()
+        self._lists_under_way = 0
+        self._changed_meanwhile: dict[tuple[str, str], None] = {}
         self._writes: dict[int, str] = {}
         self._write_number = 0
         self._messages = 0
@@ -221,13 +186,12 @@ class AttrdCore:
         for name in before:
             if name not in self.members:
                 effects += self._peer_lost(name, now)
-        for name in self.members:
-            if name not in before and name != self.node and self._is_writer():
-                effects.append(self._send(messages.sync_response(list(self.table)), name))
+        if self._is_writer() and any(name not in before and name != self.node for name in self.members):
+            effects.append(self._send_list(messages.sync_response(list(self.table))))
         return effects + self._elected(self.election.check(list(self.members)), now)
 
     def _peer_lost(self, name: str, now: float) -> list[Effect]:
-        self.table.drop_host(name)
+        self._drop_host(name)
         was_writer = self.writer == name
         self.election.peer_lost(name, was_owner=was_writer)
         effects: list[Effect] = [LogLine("info", f"forgot the attributes of {name}, which left")]
@@ -238,6 +202,12 @@ class AttrdCore:
             effects += self._start_election(now)
         return effects
 
+    def _drop_host(self, host: str) -> None:
+        for attribute in self.table:
+            if attribute.text(host) is not None:
+                self._note_change(attribute, host)
+        self.table.drop_host(host)
+
     def peer_message(self, sender: str, element: etree._Element, now: float) -> list[Effect]:
         """A message of the group, ours included."""
         if element.get("crm_task"):
@@ -245,7 +215,7 @@ class AttrdCore:
             can_win = not self.shutting_down
             effects = self.election.message(sender, element, now, self._cpu(), active, can_win=can_win)
             return self._elected(effects, now)
-        if self.shutting_down:
+        if self.stopping:
             return []
         task = element.get("task", "")
         if task == "confirm":
@@ -259,13 +229,13 @@ class AttrdCore:
         elif task == "clear-failure":
             effects += self._clear_failure(element, now)
         elif task == "peer-remove":
-            self.table.drop_host(element.get("attr_host", ""))
+            self._drop_host(element.get("attr_host", ""))
         else:
             effects.append(LogLine("error", f"ignored a message of {sender} with the unknown task {task!r}"))
         return effects
 
     def _note_writer(self, sender: str, element: etree._Element, now: float) -> list[Effect]:
-        if sender == self.node or element.get("attr_writer") != str(int(ElectionState.WON)):
+        if sender == self.node or element.get("attr_writer") != _WRITER:
             return []
         if self._is_writer():
             return [
@@ -323,13 +293,14 @@ class AttrdCore:
         if (text or "").lower() == (value.text or "").lower() and (text is None) == (value.text is None):
             return False
         value.text = text
+        self._note_change(attribute, host)
         if attribute.name == "shutdown" and host.lower() == self.node.lower():
             self.shutting_down = text not in (None, "", "0")
         return True
 
     def _sync_response(self, sender: str, element: etree._Element, now: float) -> list[Effect]:
         if sender == self.node:
-            return []
+            return self._list_arrived()
         effects: list[Effect] = []
         mentioned: dict[tuple[str, str], None] = {}
         for child in element.iterchildren(etree.Element):
@@ -342,10 +313,10 @@ class AttrdCore:
                     effects.append(self._send(messages.own_value(attribute, self.node, self.node_id, ours)))
                 continue
             effects += self._apply(child, element, now)
-        if sender == self.writer:
+        if element.get("attr_writer") == _WRITER:
             unseen = self._not_in(mentioned)
             if len(unseen):
-                effects.append(self._send(unseen))
+                effects.append(self._send_list(unseen))
         return effects
 
     def _not_in(self, mentioned: dict[tuple[str, str], None]) -> etree._Element:
@@ -356,6 +327,29 @@ class AttrdCore:
                 if (attribute.name, key) not in mentioned and value.text is not None:
                     response.append(messages.entry(attribute, value))
         return response
+
+    def _note_change(self, attribute: Attribute, host: str) -> None:
+        if self._lists_under_way:
+            self._changed_meanwhile[attribute.name, host] = None
+
+    def _send_list(self, response: etree._Element) -> SendPeer:
+        self._lists_under_way += 1
+        return self._send(response)
+
+    def _list_arrived(self) -> list[Effect]:
+        """Our own list has reached everybody: correct what was old in it."""
+        self._lists_under_way = max(0, self._lists_under_way - 1)
+        if self._lists_under_way or not self._changed_meanwhile:
+            return []
+        response = etree.Element("attrd_peer_sync", task="sync-response")
+        for name, host in self._changed_meanwhile:
+            attribute = self.table.get(name)
+            if attribute is not None:
+                response.append(messages.entry(attribute, attribute.value(host) or Value(host)))
+        self._changed_meanwhile.clear()
+        sent = self._send_list(response)
+        sent.element.set("attr_writer", "0")
+        return [sent]
 
     def _clear_failure(self, element: etree._Element, now: float) -> list[Effect]:
         pattern = failure_pattern(
@@ -368,6 +362,7 @@ class AttrdCore:
             for key, value in attribute.values.items():
                 if (host is None or host.lower() == key) and value.text is not None:
                     value.text, changed = None, True
+                    self._note_change(attribute, value.host)
             if changed:
                 effects += self._write_later(attribute, now)
         return effects
@@ -391,7 +386,7 @@ class AttrdCore:
             elif effect.outcome is Outcome.WON:
                 self.writer = self.node
                 result.append(LogLine("notice", f"{self.node} now writes the attributes"))
-                result.append(self._send(messages.sync_response(list(self.table))))
+                result.append(self._send_list(messages.sync_response(list(self.table))))
                 result += self._write_all()
             elif effect.outcome is Outcome.CHALLENGE:
                 result += self._start_election(now)
@@ -479,7 +474,7 @@ class AttrdCore:
 
     def shutdown(self, now: float) -> list[Effect]:
         """Nothing is left to do but to be quiet."""
-        self.shutting_down = True
+        self.shutting_down = self.stopping = True
         return [CancelTimer(ELECTION_TIMER)]
 
     def _send(self, element: etree._Element, to: str | None = None, *, confirm: bool = False) -> SendPeer:

@@ -13,7 +13,8 @@ from lxml import etree
 
 from hashell.model.document import CallOption, Rc
 from hashell.model.exitcodes import ExitCode
-from hashell.stack.attrd.core import AckClient, AttrdCore, CibCommit, CibDelete, ReplyClient, SendPeer
+from hashell.stack.attrd.core import AttrdCore
+from hashell.stack.attrd.effects import AckClient, CibCommit, CibDelete, ReplyClient, SendPeer
 from hashell.stack.attrd.messages import PROTOCOL
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.runtime import TimerTable, log_level

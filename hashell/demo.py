@@ -31,8 +31,6 @@ from hashell.model.exitcodes import ExitCode
 from hashell.stack.embedded import EmbeddedCluster
 
 NODES = 3
-ADDRESS = "127.0.0.100"
-PORT = 8088
 T = TypeVar("T")
 
 
@@ -82,20 +80,22 @@ class ScriptFailed(Diagnostic):
 class Demo:
     """One run. `say` prints a step."""
 
-    def __init__(self, base: Path, script: Path, console: Console) -> None:
+    def __init__(self, base: Path, script: Path, site: tuple[str, int], console: Console) -> None:
         self._base, self._script, self._console = base, script, console
+        self._url = f"http://{site[0]}:{site[1]}/"
         self._nodes = EmbeddedCluster(base, NODES)
         self._began = time.monotonic()
 
     def say(self, text: str) -> None:
-        self._console.print(f"[{time.monotonic() - self._began:5.1f} s] {text}", markup=False, highlight=False)
+        stamp = f"[{time.monotonic() - self._began:5.1f} s]"
+        self._console.print(stamp, text, markup=False, highlight=False, soft_wrap=True)
 
     async def run(self) -> str:
         """All steps; the summing-up line. Raises HashellError when one fails."""
         await self.start()
         await self.configure()
         server = await self.wait("the web site", self.served_by, 60)
-        self.say(f"http://{ADDRESS}:{PORT}/ is served by {server}")
+        self.say(f"{self._url} is served by {server}")
         await self.show_status()
         other, seconds = await self.fail_over(server)
         await self.come_back(server)
@@ -125,7 +125,7 @@ class Demo:
         )
         output, _ = await process.communicate()
         for line in output.decode(errors="replace").rstrip().splitlines():
-            self._console.print(f"          {line}", markup=False, highlight=False)
+            self._console.out(f"          {line}", highlight=False)
 
     async def fail_over(self, server: str) -> tuple[str, float]:
         """Kill the serving node; the node that serves next and how long the site was away, in seconds."""
@@ -141,7 +141,7 @@ class Demo:
         seconds = time.monotonic() - killed
         fenced = await self.wait("the fencing record", lambda: self._fenced(server, other), 30)
         self.say(f"fencing of {server} confirmed: {fenced}")
-        self.say(f"http://{ADDRESS}:{PORT}/ is served by {other} after {seconds:.1f} s")
+        self.say(f"{self._url} is served by {other} after {seconds:.1f} s")
         return other, seconds
 
     async def come_back(self, node: str) -> None:
@@ -170,7 +170,7 @@ class Demo:
 
     async def served_by(self) -> str:
         """The node named by the page behind the floating address, or ''."""
-        return await asyncio.to_thread(fetch_node, f"http://{ADDRESS}:{PORT}/")
+        return await asyncio.to_thread(fetch_node, self._url)
 
     @contextlib.asynccontextmanager
     async def cluster(self, avoid: str = "") -> AsyncIterator[Cluster]:
@@ -233,12 +233,21 @@ def fetch_node(url: str) -> str:
     return match.group() if match else ""
 
 
-def port_is_free() -> bool:
+def site_of(script: Path) -> tuple[str, int]:
+    """Address and port of the web site that the script configures."""
+    text = script.read_text(encoding="utf-8")
+    address, port = re.search(r"\bip=([\d.]+)", text), re.search(r"\bport=(\d+)", text)
+    if not address or not port:
+        raise HashellError(Occupied(what=f"{script.name} configures no address with a port", how="restore the file"))
+    return address.group(1), int(port.group(1))
+
+
+def port_is_free(site: tuple[str, int]) -> bool:
     """Whether nothing listens where the demo's web server will be."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((ADDRESS, PORT))
+            probe.bind(site)
         except OSError:
             return False
     return True
@@ -254,14 +263,16 @@ def example(name: str) -> Path:
 
 async def _run(console: Console, interactive: bool) -> int:
     base = embedded_dir(os.environ).with_name("demo")
-    if not port_is_free():
+    script = example("web-cluster.crm")
+    site = site_of(script)
+    if not port_is_free(site):
         raise HashellError(
             Occupied(
-                what=f"{ADDRESS}:{PORT} is in use, and the demo's web site needs it",
+                what=f"{site[0]}:{site[1]} is in use, and the demo's web site needs it",
                 how="end the other program, or a demo left behind with: hashell demo --stop",
             )
         )
-    demo = Demo(base, example("web-cluster.crm"), console)
+    demo = Demo(base, script, site, console)
     try:
         line = await demo.run()
         console.print(line, markup=False, highlight=False)
@@ -283,7 +294,7 @@ async def _stop() -> int:
 
 def main(argv: list[str]) -> int:
     """Run the demo. Options: --stop ends a cluster that an earlier demo left behind."""
-    console = Console()
+    console = Console(emoji=False)
     try:
         if argv == ["--stop"]:
             return asyncio.run(_stop())

@@ -18,7 +18,7 @@ from hashell.stack.pengine.unpack.entry import Entry, active_range, sorted_entri
 from hashell.stack.pengine.unpack.failcounts import base_name
 from hashell.stack.pengine.unpack.locations import resource_location
 from hashell.stack.pengine.unpack.lookup import find_resource, register, set_history_id
-from hashell.stack.pengine.unpack.nodes import create_node
+from hashell.stack.pengine.unpack.nodes import apply_startup_fencing, create_node
 from hashell.stack.pengine.unpack.operation import History, unpack_entry
 from hashell.stack.pengine.unpack.resources import target_role, unpack_resource
 
@@ -198,6 +198,8 @@ def _orphan(ws: WorkingSet, node: Node, id: str, element: _Element) -> Resource 
             remote.remote = rsc
             if rsc.launcher is not None:
                 remote.attrs["#kind"] = "container"
+            else:
+                apply_startup_fencing(ws, remote)
             remote.shutdown = True
     if element.get("container"):
         rsc.removed_launched = True

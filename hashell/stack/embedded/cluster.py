@@ -273,6 +273,8 @@ class EmbeddedCluster:
         marker = self.plan.marker(name)
         # Services of a killed node would be found running by agents that believe themselves to be on a fresh node.
         await asyncio.to_thread(kill_marked, marker)
+        # So would their state files: a machine that boots has an empty /run.
+        shutil.rmtree(settings.agent_dir, ignore_errors=True)
         environment = {**os.environ, NODE_VARIABLE: marker}
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
         process = await asyncio.create_subprocess_exec(

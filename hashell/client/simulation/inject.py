@@ -154,4 +154,4 @@ def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, 
             out.item(text)
     resource, only = recorder.lrm_resource(operation.node, None, rsc.id, rsc.xml)
     params = {"CRM_meta_interval": operation.interval}
-    recorder.write_entry(resource, operation.node, operation.task, params, operation.rc, 0, only)
+    recorder.write_entry(resource, name, operation.node, operation.task, params, operation.rc, 0, only)

@@ -99,11 +99,12 @@ class Recorder:
             node_id = node
         resource, only = self.lrm_resource(node, node_id, name, primitive)
         operation = action.get("operation") or ""
-        self.write_entry(resource, node, operation, params, rc, target_rc, only)
+        self.write_entry(resource, primitive.get("id") or name, node, operation, params, rc, target_rc, only)
 
     def write_entry(
         self,
         resource: _Element,
+        name: str,
         node: str,
         operation: str,
         params: dict[str, str],
@@ -111,17 +112,16 @@ class Recorder:
         target_rc: int,
         only: bool = True,
     ) -> None:
-        """Write one entry, and its twin for a failure that is not recurring.
+        """Write one entry under the configured name, and its twin for a failure that is not recurring.
 
         Where a resource has several histories on a node (only = False), call ids start again: none of them is found
         as the one to continue.
         """
-        rsc_id = resource.get("id") or ""
         operation = "start" if operation == "reload-agent" else operation
         interval = params.get("CRM_meta_interval") or "0"
         known = [integer(op.get("call-id")) for op in resource.iterchildren("lrm_rsc_op")] if only else []
         call_id = 1 + max(known, default=0)
-        for id, key in _entry_ids(rsc_id, operation, interval, params, rc != target_rc):
+        for id, key in _entry_ids(name, operation, interval, params, rc != target_rc):
             self._write(resource, id, key, node, operation, interval, call_id, params, rc, target_rc)
 
     def _write(
@@ -217,8 +217,7 @@ def _entry_ids(
     key = f"{rsc}_{operation}_{interval}"
     if operation == "notify":
         kind, about = params.get("CRM_meta_notify_type"), params.get("CRM_meta_notify_operation")
-        key = f"{rsc}_{kind}_notify_{about}_0"
-        return [(key, key)]
+        return [(f"{rsc}_{kind}_notify_{about}_0", key)]
     if operation in _MIGRATIONS:
         return [(key, key)]
     last = (f"{rsc}_last_0", key)

@@ -96,7 +96,7 @@ def _in_full(rsc: Resource, instance: Resource, promoted: list[str], started: li
     partly = is_active(instance, False)
     if rsc.unique:
         return partly or not rsc.removed
-    if pending and _any_part(instance, lambda part: part.pending_action is not None):
+    if pending and instance.pending_action is not None:
         return True
     if not partly:
         return False

@@ -18,9 +18,9 @@ from hashell.stack.pengine.unpack.entry import Entry, active_range, sorted_entri
 from hashell.stack.pengine.unpack.failcounts import base_name
 from hashell.stack.pengine.unpack.locations import resource_location
 from hashell.stack.pengine.unpack.lookup import find_resource, register, set_history_id
-from hashell.stack.pengine.unpack.nodes import apply_startup_fencing, create_node
+from hashell.stack.pengine.unpack.nodes import create_node
 from hashell.stack.pengine.unpack.operation import History, unpack_entry
-from hashell.stack.pengine.unpack.resources import target_role, unpack_resource
+from hashell.stack.pengine.unpack.resources import link_remote, target_role, unpack_resource
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -191,15 +191,11 @@ def _orphan(ws: WorkingSet, node: Node, id: str, element: _Element) -> Resource 
     register(ws, rsc)
     config_warning(ws, "orphan", element, id=id, value=node.name)
     if rsc.is_remote_connection:
+        if ws.find_node(id) is None:
+            create_node(ws, id, id, "remote", 0)
+        link_remote(ws, rsc)
         remote = ws.find_node(id)
-        if remote is None:
-            remote = create_node(ws, id, id, "remote", 0)
         if remote is not None:
-            remote.remote = rsc
-            if rsc.launcher is not None:
-                remote.attrs["#kind"] = "container"
-            else:
-                apply_startup_fencing(ws, remote)
             remote.shutdown = True
     if element.get("container"):
         rsc.removed_launched = True

@@ -32,7 +32,10 @@ def split_partial(text: str) -> tuple[list[str], str]:
 def complete(session: Session, text: str) -> list[Candidate]:
     """Candidates for the word at the end of `text`, those that begin with what is typed, in order, without doubles."""
     words, current = split_partial(text)
-    found = _candidates(session, words, current)
+    try:
+        found = _candidates(session, words, current)
+    finally:
+        session.end_line()
     chosen: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.text.startswith(current):

@@ -79,7 +79,10 @@ def run_interactive(session: Session) -> ExitCode:
                 break
             continue
         if line is not None:
-            run_line(session, line)
+            try:
+                run_line(session, line)
+            except KeyboardInterrupt:
+                session.note("interrupted; what was begun may still go on in the cluster")
     session.out("bye")
     return ExitCode.OK
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.shell.diagnostics import Note
+from hashell.shell.loop import LoopThread
 from hashell.shell.output import Output
 from hashell.shell.table import Level, load_tree
 
@@ -48,7 +48,7 @@ class Session:
         self.root = root or load_tree()
         self.stack: list[Level] = [self.root]
         self.left = False
-        self._runner: asyncio.Runner | None = None
+        self._loop = LoopThread()
         self._cluster: Cluster | None = None
         self._workspace: Workspace | None = None
 
@@ -108,9 +108,7 @@ class Session:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run one piece of asynchronous work to its end."""
-        if self._runner is None:
-            self._runner = asyncio.Runner()
-        return self._runner.run(work)
+        return self._loop.run(work)
 
     def cluster(self) -> Cluster:
         """The connection, opened on first use and kept until the command line ends. Raises HashellError."""
@@ -152,7 +150,9 @@ class Session:
         self._workspace = None
 
     def end_line(self) -> None:
-        """Close the connection: notifications are not read while the user types."""
+        """After a line: close the connection, and outside the configure level forget the working copy."""
+        if all(level.name != "configure" for level in self.stack):
+            self._workspace = None
         if self._cluster is not None:
             cluster, self._cluster = self._cluster, None
             try:
@@ -162,6 +162,4 @@ class Session:
 
     def close(self) -> None:
         self.end_line()
-        if self._runner is not None:
-            self._runner.close()
-            self._runner = None
+        self._loop.close()

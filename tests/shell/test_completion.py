@@ -75,7 +75,8 @@ def test_scripts_are_well_formed(shell: str) -> None:
 @pytest.mark.parametrize(("line", "expected"), [
     ("hashell conf", {"configure"}), ("hashell -F resource clean", {"cleanup"}),
     ("hashell configure load ", {"xml", "update", "replace", "push"}), ("hashell resource move we", {"web"}),
-    ("hashell cluster ", {"start", "stop", "restart", "status", "wait_for_startup", "kill", "destroy"}), ("hashell --ver", {"--version"}),
+    ("hashell cluster ", {"start", "stop", "restart", "status", "wait_for_startup", "kill", "destroy"}),
+    ("hashell --ver", {"--version"}),
     ("hashell completion ", {"bash", "zsh", "fish"}),
 ])
 def test_bash_completes(session: Session, tmp_path: Path, line: str, expected: set[str]) -> None:

@@ -116,7 +116,7 @@ def merge_sort(items: list[T], compare: Callable[[T, T], int]) -> list[T]:
     """A stable merge sort that splits where the reference does: the comparison need not be transitive."""
     if len(items) < 2:
         return items
-    half = (len(items) + 1) // 2
+    half = len(items) // 2
     left, right = merge_sort(items[:half], compare), merge_sort(items[half:], compare)
     merged, i, j = [], 0, 0
     while i < len(left) and j < len(right):

@@ -40,6 +40,8 @@ from hashell.stack.effects import CancelTimer, Effect, SetTimer
 from hashell.stack.election.core import TIMER as ELECTION_TIMER
 from hashell.stack.election.core import Age, Election, ElectionState
 
+#: Seconds to wait for a DC's offer when every node of the node list is here: nobody else can come.
+_ALL_HERE_WAIT = 1.0
 _STATE_TIMERS = {State.INT: "integration", State.FIN: "finalization", State.PEN: "dc-deadtime", State.IDLE: "recheck"}
 
 
@@ -55,8 +57,10 @@ class Controller:
         *,
         properties: dict[str, str] | None = None,
         job_limit: int = 4,
+        node_list: Sequence[str] = (),
     ) -> None:
         self.ctx = Context(node_id, name)
+        self._node_list = tuple(node.lower() for node in node_list)
         self.election = Election(
             str(node_id), name, "crmd", lambda task, now: self.ctx.reference(task, "crmd")
         )
@@ -115,6 +119,7 @@ class Controller:
         self._turn(now)
         self.members.cpg(members)
         self._try_started()
+        self._shorten_wait()
         return self._finish()
 
     def quorum(self, quorate: bool, ring_id: str, members: Sequence[Member], now: float) -> list[Effect]:
@@ -122,6 +127,7 @@ class Controller:
         self._turn(now)
         self.members.quorum(quorate, ring_id, members)
         self._try_started()
+        self._shorten_wait()
         return self._finish()
 
     def cib_reply(self, call_id: int, rc: int, output: etree._Element | None, now: float) -> list[Effect]:
@@ -329,8 +335,18 @@ class Controller:
         return {
             State.INT: options.integration_timeout,
             State.FIN: options.finalization_timeout,
-            State.PEN: options.dc_deadtime,
+            State.PEN: self._dc_wait(),
         }[state]
+
+    def _dc_wait(self) -> float:
+        """Seconds to wait for an offer before electing: dc-deadtime is for nodes that may still be starting."""
+        here = [name.lower() for name in self.ctx.peers.active_names()]
+        complete = bool(self._node_list) and all(name in here for name in self._node_list)
+        return min(_ALL_HERE_WAIT, self.ctx.options.dc_deadtime) if complete else self.ctx.options.dc_deadtime
+
+    def _shorten_wait(self) -> None:
+        if self.ctx.state is State.PEN and self.ctx.dc is None and self._dc_wait() < self.ctx.options.dc_deadtime:
+            self.ctx.emit(SetTimer("dc-deadtime", self._dc_wait()))
 
     def _joined(self) -> None:
         """A round is over: nodes that came meanwhile need another one."""
@@ -348,7 +364,7 @@ class Controller:
             "READCONFIG": lambda _: self._read_options(),
             "RECOVER": lambda _: self._recover(),
             "DC_TIMER_STOP": lambda _: self.ctx.emit(CancelTimer("dc-deadtime")),
-            "DC_TIMER_START": lambda _: self.ctx.emit(SetTimer("dc-deadtime", self.ctx.options.dc_deadtime)),
+            "DC_TIMER_START": lambda _: self.ctx.emit(SetTimer("dc-deadtime", self._dc_wait())),
             "CL_JOIN_QUERY": lambda _: self.joiner.announce_later(),
             "CL_JOIN_ANNOUNCE": lambda _: self.joiner.announce(),
             "CL_JOIN_REQUEST": self.joiner.offered,

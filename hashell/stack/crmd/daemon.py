@@ -122,6 +122,7 @@ class Daemon:
             lambda: str(uuid.uuid4()),
             properties=properties,
             job_limit=2 * (os.cpu_count() or 1),
+            node_list=list(self.link.names.values()),
         )
         early, self._early = self._early, []
         for call in early:

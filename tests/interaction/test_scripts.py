@@ -1,6 +1,6 @@
 """Golden interaction scripts: a stimulus, then the exact messages that each controller sends to its peers.
 
-A script is text: lines `# …` are remarks; `world N` sets up N nodes; `start 1 2`, `crash 1`, `shutdown 3`, `run 5` (seconds),
+A script is text: `# …` are remarks; `world N` sets up N nodes; `start 1 2`, `crash 1`, `shutdown 3`, `run 5` (seconds),
 `settle` are stimuli, each followed by the messages it leads to, one a line: `n1 -> n2 <message …/>` (`all` for a
 broadcast). `HASHELL_WRITE_SCRIPTS=1` writes the messages anew, to be read before they are believed.
 """
@@ -86,4 +86,5 @@ def test_script(script: Path) -> None:
 
 def test_a_changed_message_is_found() -> None:
     text = SCRIPTS[0].read_text()
-    assert play(text.replace('crm_task="vote"', 'crm_task="veto"')) != text.replace('crm_task="vote"', 'crm_task="veto"')
+    changed = text.replace('crm_task="vote"', 'crm_task="veto"')
+    assert play(changed) != changed

@@ -84,7 +84,8 @@ def compute(cib: etree._Element, number: int) -> etree._Element:
         _place(graph, name, nodes, online, barrier, stops, quorate)
     for node in online:
         if node.leaving:
-            graph.add("crm_event", "do_shutdown", f"do_shutdown-{node.name}", node, stops[node.id], op_no_wait="true")
+            after = barrier + stops[node.id]
+            graph.add("crm_event", "do_shutdown", f"do_shutdown-{node.name}", node, after, op_no_wait="true")
     return graph.root
 
 

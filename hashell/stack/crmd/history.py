@@ -225,3 +225,19 @@ def node_history(node_id: str, node: str, origin: str, resource: etree._Element)
     resources = etree.SubElement(etree.SubElement(state, "lrm", id=node_id), "lrm_resources")
     resources.append(resource)
     return state
+
+
+def was_active(resource: etree._Element) -> bool:
+    """True when an `<lrm_resource>` leaves open that its resource runs: the last one-time operation decides."""
+    latest, active = -2, False
+    for op in resource.iterchildren("lrm_rsc_op"):
+        task, rc, call = op.get("operation"), op.get("rc-code"), op.get("call-id", "-1")
+        if op.get("op-status") == str(int(ExecStatus.PENDING)):
+            if task not in ("monitor", "notify"):
+                return True
+            continue
+        if op.get("interval", "0") == "0" and call.lstrip("-").isdigit() and int(call) >= latest:
+            latest = int(call)
+            gone = (task in ("stop", "migrate_to") and rc == "0") or (task == "monitor" and rc == "7")
+            active = not gone
+    return active

@@ -13,6 +13,7 @@ from lxml import etree
 from hashell.stack.crmd.context import CAN_CREATE, NO_CHILDREN, TRANSACTION, XPATH, Context, compatible, payload_of
 from hashell.stack.crmd.effects import AttrdUpdate, ExitDaemon
 from hashell.stack.crmd.fsa import State
+from hashell.stack.crmd.history import was_active
 from hashell.stack.crmd.lrmstate import ExecutorState
 from hashell.stack.crmd.options import INFINITY
 from hashell.stack.crmd.peers import JoinPhase, Peer, node_state, nodes_element, set_phase
@@ -49,7 +50,7 @@ class DcJoin:
 
     def offer_one(self, message: etree._Element | None) -> None:
         """Offer to the sender of `message` and to ourselves; without one, to every node not yet in the round."""
-        self._forget_best()
+        self.syncing = self.finalize_due = False
         if message is None:
             for peer in self.ctx.peers.active():
                 if peer.phase is JoinPhase.NONE:
@@ -65,6 +66,7 @@ class DcJoin:
             self._offer(ourselves)
 
     def _forget_best(self) -> None:
+        """At the start of a round and once a CIB was spread; not between, or a better CIB of the round is lost."""
         self.best, self.best_node = None, ""
         self.syncing = False
         self.finalize_due = False
@@ -141,12 +143,35 @@ class DcJoin:
                 self.bad_sources.append(source)
             self.ctx.raise_input("ELECTION_DC")
             return
+        self._forget_best()
         if self.ctx.state is not State.FIN:
             return
+        self.ctx.cib("cib_query", None, None, 0, self._learn_nodes)
         for peer in self.ctx.peers.all():
             if peer.phase in (JoinPhase.INTEGRATED, JoinPhase.NACK):
                 self._answer(peer)
         self.check()
+
+    def _learn_nodes(self, rc: int, root: etree._Element | None) -> None:
+        """Look into the common CIB for nodes that are not here.
+
+        Those that only the CIB knows are lost nodes, whose states must not look alive. One that wanted to shut down
+        but left resources behind has not got that far: it is not expected down but must be fenced.
+        """
+        if rc or root is None:
+            return
+        for node in root.iterfind("configuration/nodes/node"):
+            name, node_id = node.get("uname", ""), node.get("id", "")
+            if name and node_id.isdigit() and node.get("type", "member") == "member":
+                known = self.ctx.peers.by_id(node_id)
+                if known is None and self.ctx.peers.get(name) is None:
+                    self.ctx.peers.ensure(name, int(node_id))
+        for state in root.iterfind("status/node_state"):
+            peer = self.ctx.peers.by_id(state.get("id", ""))
+            if peer is None or peer.active or peer.expected != "down" or state.get("expected") != "member":
+                continue
+            if any(was_active(resource) for resource in state.iter("lrm_resource")):
+                peer.expected = "member"
 
     def _answer(self, peer: Peer) -> None:
         accepted = peer.phase is JoinPhase.INTEGRATED
@@ -205,8 +230,8 @@ class DcJoin:
     def peer_lost(self, peer: Peer) -> None:
         """A node left during the round: wait for it no longer."""
         peer.phase = JoinPhase.NONE
-        if self.syncing and peer.name == self.best_node:
-            self.syncing = False
+        if peer.name == self.best_node:
+            self._forget_best()
             self.ctx.raise_input("ELECTION_DC")
             return
         self.check()

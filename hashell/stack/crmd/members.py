@@ -44,6 +44,7 @@ class Membership:
             if not peer.online:
                 self._process_gone(peer)
             elif self.ctx.is_dc:
+                self.te.peer_came(peer)
                 self.office.peer_came(peer)
             else:
                 hello = self.ctx.request("hello", "crmd", "crmd", to=peer.name, origin="peer_update_callback")

@@ -33,6 +33,7 @@ class Office:
         self.fenced: list[str] = []
         self._query = 0
         self._awaited = ""
+        self._waiting = False
         self._source = ""
 
     def take_over(self, te_uuid: str) -> None:
@@ -79,7 +80,7 @@ class Office:
         if self.ctx.dc == self.ctx.name:
             self.ctx.dc = None
         self.te.stop()
-        self._awaited = ""
+        self._awaited, self._waiting = "", False
         self.join.syncing = self.join.finalize_due = False
         for name in (RETRY_TIMER, QUORUM_TIMER):
             self.ctx.emit(CancelTimer(name))
@@ -104,10 +105,18 @@ class Office:
         self.ctx.cib("cib_modify", "status", node_state(peer, "peer_update_callback", "peer"), CAN_CREATE)
 
     def peer_gone(self, peer: Peer) -> None:
-        """A node or its controller is gone: write it down and let nothing wait for it."""
-        expected = peer.expected == "down" or self.te.expects_down(peer)
+        """A node or its controller is gone: write it down and let nothing wait for it.
+
+        Only a node that was told to go, or that was fenced, is written as expected down: one that merely wanted to
+        shut down still has its resources.
+        """
+        expected = self.te.expects_down(peer)
         self.join.peer_lost(peer)
         self.te.throttle.forget(peer.name)
+        if peer.expected == "down" and not expected:
+            peer.expected = "member"
+        elif expected:
+            peer.expected = "down"
         self.write_loss(peer)
         self.te.node_lost(peer)
         if not expected:
@@ -116,7 +125,7 @@ class Office:
 
     def write_loss(self, peer: Peer) -> None:
         """The state of a node of which a part is gone: its controller, its membership, or both."""
-        fields = ("cluster", "peer", "join", "expected") if peer.expected else ("cluster", "peer", "join")
+        fields = ("cluster", "peer", "join", "expected") if peer.expected == "down" else ("cluster", "peer", "join")
         self.ctx.cib("cib_modify", "status", node_state(peer, "peer_update_callback", *fields), CAN_CREATE)
 
     def purge_attributes(self, peer: Peer) -> None:
@@ -126,6 +135,7 @@ class Office:
 
     def record_fenced(self, target: str) -> None:
         """Write a fenced node down: it is down and all it ran and said is void (section 5.4)."""
+        self.te.fenced(target)
         peer = self.ctx.peers.get(target)
         state = etree.Element("node_state")
         if peer is not None:
@@ -141,9 +151,15 @@ class Office:
     # Scheduling
 
     def invoke_scheduler(self) -> None:
-        """Have the next transition computed, once our own changes are in the CIB; overtakes an earlier question."""
-        self._awaited = ""
+        """Have the next transition computed, once our own changes are in the CIB; overtakes an earlier question.
+
+        While a transition runs nothing is asked: its end, in this state, asks again.
+        """
+        self._awaited, self._waiting = "", False
+        if not self.te.graph.complete:
+            return
         if self._changes_pending():
+            self._waiting = True
             self.ctx.emit(SetTimer(RETRY_TIMER, _BUSY_RETRY))
             return
         self.ctx.emit(CancelTimer(RETRY_TIMER))
@@ -154,8 +170,7 @@ class Office:
 
     def own_changes_done(self) -> None:
         """An own CIB request was answered: a computation that waits for that may go on."""
-        asking = self._awaited or self._query in self.ctx.pending_cib
-        if self.ctx.is_dc and self.ctx.state is State.PE and not asking and not self._changes_pending():
+        if self._waiting and self.ctx.state is State.PE and not self._changes_pending():
             self.invoke_scheduler()
 
     def _schedule(self, rc: int, root: etree._Element | None) -> None:

@@ -122,7 +122,10 @@ def set_phase(peer: Peer, phase: JoinPhase) -> bool:
 
 
 def node_state(peer: Peer, origin: str, *fields: str) -> etree._Element:
-    """A `<node_state>` with the wanted ones of `cluster` (in_ccm), `peer` (crmd), `join`, `expected`."""
+    """A `<node_state>` with the wanted ones of `cluster` (in_ccm), `peer` (crmd), `join`, `expected`.
+
+    What is expected of a node that this controller never met stays as the CIB has it: it may have to be fenced.
+    """
     element = etree.Element("node_state", id=str(peer.node_id), uname=peer.name)
     if "cluster" in fields:
         element.set("in_ccm", str(peer.when_member if peer.member else 0))
@@ -130,8 +133,8 @@ def node_state(peer: Peer, origin: str, *fields: str) -> etree._Element:
         element.set("crmd", str(peer.when_online if peer.online else 0))
     if "join" in fields:
         element.set("join", "member" if peer.phase > JoinPhase.NONE else "down")
-    if "expected" in fields and (peer.expected or not peer.active):
-        element.set("expected", peer.expected or "down")
+    if "expected" in fields and peer.expected:
+        element.set("expected", peer.expected)
     element.set("crm-debug-origin", origin)
     return element
 

@@ -46,6 +46,7 @@ class Transitioner:
         self.fencing_failures: dict[str, int] = {}
         self._local = local
         self._fencing: dict[int, Action] = {}
+        self._dismissed: dict[str, None] = {}
         self._advancing = False
         self._limit = 0
 
@@ -71,6 +72,7 @@ class Transitioner:
         self._drop_timers()
         self.graph = Transition.empty()
         self._fencing.clear()
+        self._dismissed.clear()
         self.active = False
 
     def abort(self, priority: int, completion: Completion, reason: str) -> None:
@@ -125,7 +127,7 @@ class Transitioner:
             self.ctx.raise_input("STOP")
         elif self.ctx.state is State.FIN:
             self.ctx.raise_input("RESTART")
-        elif graph.completion is Completion.RESTART:
+        elif graph.completion is Completion.RESTART or self.ctx.state is State.PE:
             if self.ctx.options.transition_delay > 0:
                 self.ctx.emit(SetTimer("transition-delay", self.ctx.options.transition_delay))
             else:
@@ -166,6 +168,8 @@ class Transitioner:
         if action.task == "lrm_delete" and action.element.get("mode") == "cib":
             self._delete_history(action)
             return
+        if action.task == "do_shutdown":
+            self._dismissed[action.node.lower()] = None
         system = "crmd"
         request = _with_key(action.element, self._key(action))
         message = self._invocation(action.task, system, action, request)
@@ -385,11 +389,16 @@ class Transitioner:
         self.advance()
 
     def expects_down(self, peer: Peer) -> bool:
-        """True when the running transition shuts the node down or fences it."""
-        return any(
-            a.executed and a.node_id == str(peer.node_id) and a.task in ("stonith", "do_shutdown")
-            for a in self.graph.actions.values()
-        )
+        """True when this DC told the node to go, or had it fenced, since it came."""
+        return peer.name.lower() in self._dismissed
+
+    def fenced(self, target: str) -> None:
+        """A node was fenced, by whomever: its departure is expected."""
+        self._dismissed[target.lower()] = None
+
+    def peer_came(self, peer: Peer) -> None:
+        """A node is there again: it is no longer expected to go."""
+        self._dismissed.pop(peer.name.lower(), None)
 
     def _drop_timers(self) -> None:
         for action in self.graph.pending():

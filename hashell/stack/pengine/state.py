@@ -428,6 +428,7 @@ class WorkingSet:
         self.ordering_constraints: list[Ordering] = []  #: in creation order
         self.actions: list[Action] = []  #: in creation order
         self.next_action_id = 1
+        self.assignment_version = 0  #: grows with every assignment and every change of the order of instances
         self.singletons: dict[str, Action] = {}
         self.next_ordering_id = 1
         self.failed: list[_Element] = []

@@ -129,6 +129,7 @@ def _clone_probe(ws: WorkingSet, clone: Resource, node: Node) -> bool:
             del clone.allowed_nodes[node.id]
             return False
     clone.children.sort(key=instance_number)
+    ws.assignment_version += 1
     if clone.unique:
         probes = [create_probe(ws, instance, node) for instance in clone.children]
         return any(probes)

@@ -34,7 +34,7 @@ def assign_resource(
         changed = entry is None or previous.node is not entry.node
     else:
         changed = entry is not None
-    unassign(rsc)
+    unassign(ws, rsc)
     rsc.unassigned = False
     if entry is None:
         if stop_if_fail:
@@ -62,12 +62,13 @@ def _cancel_actions(rsc: Resource) -> None:
             action.flags &= ~Act.RUNNABLE
 
 
-def unassign(rsc: Resource) -> None:
+def unassign(ws: WorkingSet, rsc: Resource) -> None:
     """Take the assignment back; a collective's parts are treated one by one."""
     rsc.unassigned = True
+    ws.assignment_version += 1
     if rsc.children:
         for child in rsc.children:
-            unassign(child)
+            unassign(ws, child)
         return
     entry = rsc.assigned_node
     if entry is None:

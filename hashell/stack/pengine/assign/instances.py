@@ -115,7 +115,7 @@ def _assign_early(ws: WorkingSet, instance: Resource, current: Node, max_per_nod
         if chosen is None:
             instance.unassigned = True
             break
-        unassign(instance)
+        unassign(ws, instance)
         chosen = None
         reserved += 1
     owner.allowed_nodes = owner_table
@@ -137,6 +137,7 @@ def _restore_tables(rsc: Resource, saved: list[tuple[Resource, Table]]) -> None:
 def sort_instances(ws: WorkingSet, instances: list[Resource]) -> None:
     """Sort in place: those to be assigned first come first (§7.4)."""
     instances.sort(key=cmp_to_key(instance_comparison(ws)))
+    ws.assignment_version += 1
 
 
 def instance_comparison(ws: WorkingSet) -> Callable[[Resource, Resource], int]:

@@ -168,6 +168,7 @@ def _sort(ws: WorkingSet, clone: Resource) -> None:
         return by_instance(one, two)
 
     clone.children.sort(key=cmp_to_key(compare))
+    ws.assignment_version += 1
     clone.updating_nodes = False
 
 

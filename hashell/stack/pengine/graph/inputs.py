@@ -112,6 +112,10 @@ def makes_loop(init: Action, action: Action, relation: Relation) -> bool:
     if first is init:
         return True
     first.flags |= Act.DETECT_LOOP
-    found = any(makes_loop(init, first, other) for other in reversed(first.before))
+    found = False
+    for other in reversed(first.before):
+        if makes_loop(init, first, other):
+            found = True
+            break
     first.flags &= ~Act.DETECT_LOOP
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.actions.create import find_actions
@@ -33,10 +34,17 @@ def _probes(rsc: Resource) -> list[Action]:
 
 
 def _order_probes_of(ws: WorkingSet, rsc: Resource) -> None:
+    undone: dict[int, list[Action]] = {}
     for probe in _probes(rsc):
         for relation in reversed(list(probe.after)):
             _add_start_orderings(probe, relation)
-            _add_restart_orderings(ws, probe, relation.action, set())
+            after = relation.action
+            if probe.task != "monitor":
+                continue
+            if after.id not in undone:
+                undone[after.id] = _undone_by_restarts(ws, rsc, after)
+            for then in undone[after.id]:
+                relate(probe, then, Rel.ORDERED)
 
 
 def _add_start_orderings(probe: Action, relation: Relation) -> None:
@@ -60,20 +68,31 @@ def _add_start_orderings(probe: Action, relation: Relation) -> None:
             relate(probe, start, Rel.ORDERED | Rel.UNRUNNABLE_FIRST_BLOCKS)
 
 
-def _add_restart_orderings(ws: WorkingSet, probe: Action, after: Action, seen: set[int]) -> None:
-    """A probe goes before the stop of whatever would be restarted because of what the probe leads to."""
-    rsc = probe.rsc
-    if rsc is None or rsc.variant != Variant.PRIMITIVE or probe.task != "monitor" or after.id in seen:
-        return
-    seen.add(after.id)
+def _undone_by_restarts(ws: WorkingSet, rsc: Resource, after: Action) -> list[Action]:
+    """Stops and demotes of other resources that a restart may require which the probed resource's state leads to."""
+    found: list[Action] = []
+    seen = {after.id}
+    pending = [_follow_restarts(ws, rsc, after, found)]
+    while pending:
+        following = next(pending[-1], None)
+        if following is None:
+            pending.pop()
+        elif following.id not in seen:
+            seen.add(following.id)
+            pending.append(_follow_restarts(ws, rsc, following, found))
+    return found
+
+
+def _follow_restarts(ws: WorkingSet, rsc: Resource, after: Action, found: list[Action]) -> Iterator[Action]:
+    """Note what undoes the action, then go through the actions that follow from it."""
     interleave = False
     compatible: Resource | None = None
     if after.rsc is not None:
         if after.rsc.variant == Variant.PRIMITIVE and after.rsc is not rsc:
             undo = {"start": "stop", "promote": "demote"}.get(after.task)
-            for then in find_actions(after.rsc, f"{after.rsc.id}_{undo}_0") if undo else ():
-                if not then.flags & Act.PSEUDO:
-                    relate(probe, then, Rel.ORDERED)
+            if undo is not None:
+                thens = find_actions(after.rsc, f"{after.rsc.id}_{undo}_0")
+                found.extend(then for then in thens if not then.flags & Act.PSEUDO)
         elif after.rsc.variant in (Variant.CLONE, Variant.BUNDLE):
             interleave = after.rsc.meta.get("interleave", "").lower() in _TRUE
             if interleave:
@@ -91,7 +110,7 @@ def _add_restart_orderings(ws: WorkingSet, probe: Action, after: Action, seen: s
                 or (interleave and part is not compatible)
             ):
                 continue
-        _add_restart_orderings(ws, probe, relation.action, seen)
+        yield relation.action
 
 
 def _is_stop(action: Action | None, key: str | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hashell.model.agentmeta import AgentMetadata, parse_metadata
@@ -15,6 +16,7 @@ from hashell.ra.diagnostics import UnknownAgentClass
 from hashell.ra.environment import daemon_environment
 from hashell.ra.fence import FenceAgents
 from hashell.ra.ocf import OcfClass
+from hashell.ra.secrets import SecretMissing, resolve, secrets_folder
 from hashell.ra.stonith import StonithClass
 from hashell.stack.settings import NodeSettings
 
@@ -35,15 +37,19 @@ def standard_classes(
 
 
 class AgentRegistry:
-    """All agents of one node. Metadata is cached until the agent's file changes (section 6.2)."""
+    """All agents of one node. Metadata is cached until the agent's file changes (section 6.2).
 
-    def __init__(self, classes: Sequence[AgentClass]) -> None:
+    `secrets` is the folder of CIB secrets, which are filled into the parameters of jobs.
+    """
+
+    def __init__(self, classes: Sequence[AgentClass], secrets: Path | None = None) -> None:
         self._classes = {c.name: c for c in classes}
+        self._secrets = secrets
         self._texts: dict[AgentId, tuple[object, str]] = {}
 
     @classmethod
     def of(cls, settings: NodeSettings) -> AgentRegistry:
-        return cls(standard_classes(settings))
+        return cls(standard_classes(settings), secrets_folder(settings.state_dir))
 
     def class_names(self) -> list[str]:
         return sorted(self._classes)
@@ -85,4 +91,11 @@ class AgentRegistry:
         if klass is None:
             text = UnknownAgentClass(klass=job.agent.klass, known=tuple(self.class_names())).text()
             return AgentResult(OcfCode.NOT_INSTALLED, ExecStatus.NOT_INSTALLED, text)
+        if self._secrets is not None and klass.name != "stonith":  # the fencer fills in those of its devices
+            try:
+                job = replace(job, params=resolve(job.params, job.resource, self._secrets))
+            except SecretMissing as error:
+                # A resource must be stoppable on a node that has lost the secret.
+                if job.action != "stop":
+                    return AgentResult(OcfCode.NOT_CONFIGURED, ExecStatus.NO_SECRETS, str(error))
         return await klass.run(job)

@@ -21,13 +21,13 @@ WHERE = "ip -o addr show dev card to $OCF_RESKEY_ip | tr -s ' ' | cut -d' ' -f4"
 
 
 def in_namespace(script: str, tmp_path: Path, **params: str) -> list[str]:
-    """The lines that a script prints; `do ACTION` in it prints the agent's return code."""
+    """The lines that a script prints; `act ACTION` in it prints the agent's return code."""
     agent = bundled.ocf_path("hashell", "IPaddr2")
     env = {
         "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "HA_RSCTMP": str(tmp_path), "OCF_RESOURCE_INSTANCE": "ip",
         "HASHELL_PYTHON": sys.executable, **{f"OCF_RESKEY_{k}": v for k, v in params.items()},
     }  # fmt: skip
-    text = SETUP + f"do() {{ {agent} $1; echo $?; }}\n" + script
+    text = SETUP + f"act() {{ {agent} $1; echo $?; }}\n" + script
     result = subprocess.run(
         ["unshare", "-n", "sh", "-c", text], env=env, capture_output=True, text=True, timeout=60, check=False
     )
@@ -46,21 +46,21 @@ pytestmark = pytest.mark.skipif(not _usable(), reason="needs root, iproute2 and 
 
 @pytest.mark.parametrize(("ip", "length"), [("10.9.9.70", "24"), ("2001:db8::70", "64")])
 def test_life_cycle(tmp_path: Path, ip: str, length: str) -> None:
-    script = f"do monitor; do start; do start; do monitor; {WHERE}; do stop; do stop; do monitor"
+    script = f"act monitor; act start; act start; act monitor; {WHERE}; act stop; act stop; act monitor"
     assert in_namespace(script, tmp_path, ip=ip) == ["7", "0", "0", "0", f"{ip}/{length}", "0", "0", "7"]
 
 
 def test_card_that_goes_down_fails_the_monitor(tmp_path: Path) -> None:
-    script = "do start; ip link set card down; do monitor; do stop; do monitor"
+    script = "act start; ip link set card down; act monitor; act stop; act monitor"
     assert in_namespace(script, tmp_path, ip="10.9.9.70") == ["0", "1", "0", "7"]
 
 
 def test_configured_card_mask_and_label(tmp_path: Path) -> None:
-    script = f"do start; {WHERE}; ip -o addr show dev card | grep -c card:web; do monitor; do stop"
+    script = f"act start; {WHERE}; ip -o addr show dev card | grep -c card:web; act monitor; act stop"
     found = in_namespace(script, tmp_path, ip="172.16.0.1", nic="card", cidr_netmask="255.255.0.0", iflabel="web")
     assert found == ["0", "172.16.0.1/16", "1", "0", "0"]
 
 
 def test_nodes_without_such_a_network_are_told_apart(tmp_path: Path) -> None:
-    assert in_namespace("do start; do stop", tmp_path, ip="172.16.0.1") == ["5", "0"]
-    assert in_namespace("do start; do stop", tmp_path, ip="10.9.9.70", nic="eth77") == ["5", "0"]
+    assert in_namespace("act start; act stop", tmp_path, ip="172.16.0.1") == ["5", "0"]
+    assert in_namespace("act start; act stop", tmp_path, ip="10.9.9.70", nic="eth77") == ["5", "0"]

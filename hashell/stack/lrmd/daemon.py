@@ -15,6 +15,7 @@ from hashell.ra.agent import AgentJob, AgentResult, ExecStatus
 from hashell.ra.ocf import process_outcome
 from hashell.ra.process import RunningProcess
 from hashell.ra.registry import AgentRegistry, agent_folder, standard_classes
+from hashell.ra.secrets import secrets_folder
 from hashell.ra.stonith import StonithClass
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.lrmd.core import Executor
@@ -43,7 +44,7 @@ class ExecutorDaemon:
         for klass in classes:
             if isinstance(klass, StonithClass):
                 klass.runner = self._fencing.run
-        self._registry = AgentRegistry(classes)
+        self._registry = AgentRegistry(classes, secrets_folder(settings.state_dir))
         self._core = Executor(time.monotonic(), _start_state())
         self._timers = TimerTable(self._timer)
         self._runs: dict[int, asyncio.Task[None]] = {}
@@ -144,7 +145,7 @@ class ExecutorDaemon:
         except Exception as error:
             log.exception("%s of %s failed inside the executor", job.action, job.resource)
             result = AgentResult(1, ExecStatus.ERROR, f"Internal error of the executor: {error}")
-        if result.rc or result.status != ExecStatus.DONE:
+        if result.status != ExecStatus.DONE or result.rc not in (0, 8) or (result.rc and not job.interval):
             log.info(
                 "%s of %s: rc %d, status %s%s",
                 job.action, job.resource, result.rc, result.status.name.lower(),

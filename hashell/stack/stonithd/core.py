@@ -16,7 +16,6 @@ connects them with clients and peers. `Moment` brings time, an unused id and a r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
@@ -25,6 +24,7 @@ from hashell.model.agentmeta import AgentMetadata
 from hashell.ra.agent import ExecStatus, FenceResult
 from hashell.stack.effects import CancelTimer, Effect, LogLine
 from hashell.stack.stonithd import merging, owner, protocol
+from hashell.stack.stonithd.calls import Call, Caller
 from hashell.stack.stonithd.device import FENCING_ACTIONS, Device
 from hashell.stack.stonithd.effects import Acknowledge, Answer, ClientEvent, SendPeers
 from hashell.stack.stonithd.execution import DEFAULT_TIMEOUT, Execution
@@ -48,25 +48,6 @@ _DENIED = Outcome(ExecStatus.INVALID, 4, "Unprivileged users must not change fen
 _UNKNOWN = 76
 
 
-@dataclass
-class _Client:
-    id: str
-    pid: int
-    privileged: bool
-    name: str = ""
-    wanted: tuple[str, ...] = ()  #: notifications
-
-
-@dataclass(frozen=True)
-class _Call:
-    """One command of a client that is still to be answered."""
-
-    client: str
-    token: Any
-    element: etree._Element
-    options: CallOption
-
-
 class Fencer:
     """`local` is this node's name."""
 
@@ -78,12 +59,12 @@ class Fencer:
         self.topology = Topology()
         self.history = History()
         self._members: list[str] = []
-        self._clients: dict[str, _Client] = {}
+        self._clients: dict[str, Caller] = {}
         self._drives: dict[str, Drive] = {}
-        self._calls: dict[str, list[_Call]] = {}  #: by operation id: who waits for its end
+        self._calls: dict[str, list[Call]] = {}  #: by operation id: who waits for its end
         self._duplicates: dict[str, list[str]] = {}
         self._announced: dict[str, None] = {}
-        self._handlers: dict[str, Callable[[_Client, _Call, Moment], list[Effect]]] = {
+        self._handlers: dict[str, Callable[[Caller, Call, Moment], list[Effect]]] = {
             "st_query": self._query,
             "st_execute": self._execute,
             "st_fence": self._fence,
@@ -110,7 +91,7 @@ class Fencer:
     # --- clients
 
     def connected(self, client: str, pid: int, privileged: bool) -> list[Effect]:
-        self._clients[client] = _Client(client, pid, privileged)
+        self._clients[client] = Caller(client, pid, privileged)
         return []
 
     def closed(self, client: str) -> list[Effect]:
@@ -138,14 +119,14 @@ class Fencer:
             return []
         element.set("st_clientid", known.id)
         element.set("st_clientname", known.name or str(known.pid))
-        call = _Call(client, token, element, CallOption(number(element, "st_callopt")))
+        call = Call(client, token, element, CallOption(number(element, "st_callopt")))
         handler = self._handlers.get(op)
         if handler is None:
             outcome = Outcome(ExecStatus.INVALID, _UNKNOWN, f"Unknown IPC request type '{op}'")
             return [self._answer(call, protocol.reply(element, outcome))]
         return handler(known, call, at)
 
-    def _answer(self, call: _Call, element: etree._Element) -> Answer:
+    def _answer(self, call: Call, element: etree._Element) -> Answer:
         return Answer(call.client, call.token, bool(call.options & CallOption.SYNC), element)
 
     def _notify(self, kind: str, outcome: Outcome, data: etree._Element | None) -> list[Effect]:
@@ -166,7 +147,7 @@ class Fencer:
         self.topology.attributes = dict(attributes)
         return self.table.replace_cib(devices, now)
 
-    def _change_devices(self, client: _Client, call: _Call, at: Moment) -> list[Effect]:
+    def _change_devices(self, client: Caller, call: Call, at: Moment) -> list[Effect]:
         op = call.element.get("st_op") or ""
         if not client.privileged:
             return [self._answer(call, protocol.reply(call.element, _DENIED))]
@@ -184,7 +165,7 @@ class Fencer:
         effects.append(self._answer(call, protocol.reply(call.element, SUCCESS)))
         return effects + self._notify(op, SUCCESS, etree.Element(op, st_device_id=ident))
 
-    def _change_levels(self, client: _Client, call: _Call, at: Moment) -> list[Effect]:
+    def _change_levels(self, client: Caller, call: Call, at: Moment) -> list[Effect]:
         op = call.element.get("st_op") or ""
         if not client.privileged:
             return [self._answer(call, protocol.reply(call.element, _DENIED))]
@@ -204,7 +185,7 @@ class Fencer:
 
     # --- commands of clients
 
-    def _query(self, client: _Client, call: _Call, at: Moment) -> list[Effect]:
+    def _query(self, client: Caller, call: Call, at: Moment) -> list[Effect]:
         data = find_data(call.element, "st_device_action")
         target = (data.get("st_target") or "") if data is not None else ""
         action = (data.get("st_device_action") or "off") if data is not None else "off"
@@ -215,7 +196,7 @@ class Fencer:
 
         return self.table.search(action, target, allow_self=True, now=at.now, done=found)
 
-    def _execute(self, client: _Client, call: _Call, at: Moment) -> list[Effect]:
+    def _execute(self, client: Caller, call: Call, at: Moment) -> list[Effect]:
         data = find_data(call.element, "st_device_id")
         action = (data.get("st_device_action") or "monitor") if data is not None else "monitor"
         if action in FENCING_ACTIONS and not client.privileged:
@@ -226,7 +207,7 @@ class Fencer:
 
         return self._execution.execute(call.element, at, send)
 
-    def _fence(self, client: _Client, call: _Call, at: Moment) -> list[Effect]:
+    def _fence(self, client: Caller, call: Call, at: Moment) -> list[Effect]:
         data = find_data(call.element, "st_target")
         target = (data.get("st_target") or "") if data is not None else ""
         action = (data.get("st_device_action") or "") if data is not None else ""
@@ -337,6 +318,9 @@ class Fencer:
         if any(name != self.local for name in joined):
             self._announced.clear()
             effects.append(SendPeers(etree.Element("stonith_command", t=protocol.TYPE, st_op="poke")))
+        if self.local in joined and len(members) > 1:
+            # A restarted fencer has forgotten everything: say so, and the others tell what they know.
+            effects.append(SendPeers(merging.broadcast_message(list(self.history.ops.values()))))
         for name in left:
             for drive in list(self._drives.values()):
                 effects += self._drive(drive, owner.peer_lost(drive, name))
@@ -424,7 +408,7 @@ class Fencer:
 
     # --- history
 
-    def _history_call(self, client: _Client, call: _Call, at: Moment) -> list[Effect]:
+    def _history_call(self, client: Caller, call: Call, at: Moment) -> list[Effect]:
         data = find_data(call.element, "st_target")
         target = (data.get("st_target") or "") if data is not None else ""
         if call.options & CallOption.CLEANUP:

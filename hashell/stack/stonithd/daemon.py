@@ -16,10 +16,11 @@ from lxml import etree
 from hashell.model.agentmeta import AgentMetadata, parse_metadata
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
-from hashell.ra.agent import FenceResult
+from hashell.ra.agent import ExecStatus, FenceResult
 from hashell.ra.environment import daemon_environment
 from hashell.ra.fence import FenceAgents
 from hashell.ra.registry import agent_folder
+from hashell.ra.secrets import SecretMissing, resolve, secrets_folder
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.runtime import TimerTable, log_level
 from hashell.stack.settings import NodeSettings
@@ -189,10 +190,13 @@ class FencerDaemon:
 
     async def _run(self, effect: RunAgent) -> None:
         try:
-            result = await self._agents.execute(effect.agent, effect.options, effect.timeout)
+            options = resolve(dict(effect.options), effect.device, secrets_folder(self._settings.state_dir))
+            result = await self._agents.execute(effect.agent, list(options.items()), effect.timeout)
+        except SecretMissing as error:
+            result = FenceResult(1, ExecStatus.NO_SECRETS, str(error))
         except Exception as error:
             log.exception("agent %s could not be run", effect.agent)
-            result = FenceResult(1, 4, f"Internal error of the fencer: {error}")  # type: ignore[arg-type]
+            result = FenceResult(1, ExecStatus.ERROR, f"Internal error of the fencer: {error}")
         self._apply(self._core.agent_done(effect.run, result, _moment()))
 
     async def _fetch(self, agent: str) -> None:

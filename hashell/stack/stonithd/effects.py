@@ -13,6 +13,7 @@ class RunAgent(Effect):
     """Run a fence agent; its end comes back as `agent_done(run, result, …)`. The timeout is in seconds."""
 
     run: int
+    device: str
     agent: str
     options: tuple[tuple[str, str], ...]
     timeout: float

@@ -91,7 +91,7 @@ class RunQueue:
         run.tries += 1
         left = max(1.0, run.timeout - (now - run.begun)) if run.timeout else 0.0
         options = tuple(run.device.options(run.action, run.target, run.nodeid))
-        return [RunAgent(run.id, run.device.agent, options, left)]
+        return [RunAgent(run.id, run.device.id, run.device.agent, options, left)]
 
     def timer(self, ident: int, now: float) -> list[Effect]:
         """A start delay or the pause before a retry is over."""

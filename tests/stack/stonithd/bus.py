@@ -81,7 +81,7 @@ class Bus:
                     copy.set("src", node)
                     for name in [n for n in self.alive if to in ("", n)]:
                         self.later(0.001, lambda name=name: self._deliver(name, node, copy))  # type: ignore[misc]
-            case RunAgent(run, agent, options, timeout):
+            case RunAgent(run, _, _, options, timeout):
                 given = dict(options)
                 self.runs.append((node, given))
                 taken = self.behaviour(node, given)

@@ -374,6 +374,23 @@ def test_history_reaches_a_newcomer_and_can_be_cleaned() -> None:
     assert bus.result(tool).find("st_calldata") is None
 
 
+def test_restarted_fencer_learns_the_history_again() -> None:
+    from hashell.stack.stonithd.core import Fencer
+
+    bus = Bus("n1", "n2")
+    bus.device("n1", "F")
+    bus.fence(bus.client("n1"), "n2")
+    bus.run()
+    bus.alive.remove("n2")
+    bus.apply("n1", bus.cores["n1"].members(["n1"], [], ["n2"], bus.at()))
+    bus.cores["n2"] = Fencer("n2")
+    bus.alive.append("n2")
+    bus.apply("n1", bus.cores["n1"].members(["n1", "n2"], ["n2"], [], bus.at()))
+    bus.apply("n2", bus.cores["n2"].members(["n1", "n2"], ["n1", "n2"], [], bus.at()))
+    bus.run()
+    assert list(bus.cores["n2"].history.ops) == list(bus.cores["n1"].history.ops) != []
+
+
 def test_histories_with_different_entries_become_the_same_and_calm_down() -> None:
     bus = Bus("n1", "n2", "n3")
     bus.device("n1", "F")

@@ -2,12 +2,14 @@
 
 _hashell_level() {
     case "$1" in
-    /) echo "cluster completion configure demo monitor node ra resource simulate status verify why" ;;
+    /) echo "cib cluster completion configure demo maintenance monitor node ra resource simulate status verify why" ;;
     configure) echo "acl_group acl_target alert bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket save schema set show tag upgrade user verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
     resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores start status stop unmanage utilization" ;;
     node) echo "attribute clearstate delete fence maintenance online ready show standby status-attr utilization" ;;
     cluster) echo "destroy kill restart start status stop wait_for_startup" ;;
+    cib) echo "commit delete diff import list new reset use" ;;
+    maintenance) echo "action off on" ;;
     ra) echo "classes info list providers" ;;
     *) return 1 ;;
     esac
@@ -41,6 +43,8 @@ _hashell_words() {
     node/attribute:1) echo "set delete show" ;;
     node/utilization:1) echo "set delete show" ;;
     node/status-attr:1) echo "set delete show" ;;
+    cib/new:1) echo "withstatus force empty" ;;
+    maintenance/action:1) echo "start stop monitor promote demote validate-all" ;;
     *) return 1 ;;
     esac
 }

@@ -45,7 +45,8 @@ class ShellAgents:
             from hashell.ra.registry import AgentRegistry
             from hashell.stack.settings import NodeSettings
 
-            self._registry = AgentRegistry.of(NodeSettings())
+            settings = getattr(self._session.connection, "settings", None)
+            self._registry = AgentRegistry.of(settings or NodeSettings())
         return self._registry
 
     def providers(self, agent: str) -> list[str]:

@@ -48,6 +48,7 @@ class Session:
         self.root = root or load_tree()
         self.stack: list[Level] = [self.root]
         self.left = False
+        self.ignore_shadow = False  #: `cib use live` was said, whatever CIB_shadow is
         self._loop = LoopThread()
         self._cluster: Cluster | None = None
         self._workspace: Workspace | None = None
@@ -68,7 +69,7 @@ class Session:
     def cib_name(self) -> str:
         if self.options.shadow:
             return self.options.shadow
-        environ = dict(os.environ)
+        environ = self.environ()
         if environ.get("CIB_file"):
             return Path(environ["CIB_file"]).name
         if environ.get("CIB_shadow"):
@@ -121,11 +122,20 @@ class Session:
 
     def environ(self) -> dict[str, str]:
         """The environment, with the shadow CIB of -c in it."""
-        environ = dict(os.environ)
+        environ = self.base_environ() if self.ignore_shadow else dict(os.environ)
         if self.options.shadow:
             environ.pop("CIB_file", None)
             environ["CIB_shadow"] = self.options.shadow
         return environ
+
+    def base_environ(self) -> dict[str, str]:
+        """The environment without shadow CIBs: where the cluster itself is."""
+        return {name: value for name, value in os.environ.items() if name != "CIB_shadow"}
+
+    @property
+    def connection(self) -> Cluster | None:
+        """The connection if there is one already."""
+        return self._cluster
 
     @property
     def is_file(self) -> bool:

@@ -92,3 +92,24 @@ def test_ra(hashell: Hashell) -> None:
 def test_node_show(hashell: Hashell, cib_file: Path) -> None:
     hashell("node", "attribute", "node2", "set", "rack", "7")
     assert hashell("node", "show", "node2").out == "node2(2): member\n\track=7\n"
+
+
+def test_shadow_cib(hashell: Hashell, cib_file: Path) -> None:
+    before = cib_file.read_text()
+    result = hashell(stdin="cib new try\nconfigure primitive extra Dummy\ncib diff\ncib list\n")
+    assert result.code == 0 and "+primitive extra Dummy" in result.out and "try (in use)" in result.out
+    assert cib_file.read_text() == before
+    assert "extra" in hashell("-c", "try", "configure", "show").out
+    assert hashell("cib", "commit", "try").code == 0
+    assert 'id="extra"' in cib_file.read_text()
+    assert hashell("cib", "delete", "try").code == 0
+    assert "there is no shadow CIB try" in hashell("cib", "use", "try").err
+
+
+def test_maintenance(hashell: Hashell) -> None:
+    refused = hashell("maintenance", "action", "a", "stop")
+    assert refused.code == 1 and "-F" in refused.err
+    assert hashell("maintenance", "on").code == 0
+    assert "maintenance-mode=true" in hashell("configure", "show").out
+    assert "maintenance-mode=false" in (hashell("maintenance", "off"), hashell("configure", "show"))[1].out
+    assert "rc=7" in hashell("maintenance", "action", "a", "monitor").out

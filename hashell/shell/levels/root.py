@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hashell.shell.levels.cib import cib_level
 from hashell.shell.levels.cluster import cluster_level
 from hashell.shell.levels.configure import configure_level
+from hashell.shell.levels.maintenance import maintenance_level
 from hashell.shell.levels.node import node_level
 from hashell.shell.levels.ra import ra_level
 from hashell.shell.levels.resource import resource_level
@@ -27,6 +29,7 @@ def root_level() -> Level:
             Command("completion", "programs:completion", "print the completion for your login shell",
                     (Argument("bash|zsh|fish", "", ("bash", "zsh", "fish")),), "completion bash|zsh|fish"),
         ),
-        (configure_level(), resource_level(), node_level(), cluster_level(), ra_level()),
+        (configure_level(), resource_level(), node_level(), cluster_level(), cib_level(), maintenance_level(),
+         ra_level()),
         "Type a command, or the name of a level to enter it. TAB completes, `help COMMAND` explains.",
     )

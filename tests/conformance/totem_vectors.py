@@ -119,10 +119,8 @@ def describe(packet: packets.Packet, data: bytes) -> dict[str, Any]:
         case packets.CommitToken():
             seen |= {k: getattr(packet, k) for k in ("token_seq", "retrans_flg", "memb_index", "addr")}
             seen |= {"ring_id": _ring(packet.ring), "addr_entries": len(packet.addr)}
-            seen["memb"] = [
-                {"ring_id": _ring(e.ring), "aru": e.aru, "high_delivered": e.high_delivered, "received_flg": e.received_flg}
-                for e in packet.entries
-            ]
+            fields = ("aru", "high_delivered", "received_flg")
+            seen["memb"] = [{"ring_id": _ring(e.ring)} | {k: getattr(e, k) for k in fields} for e in packet.entries]
         case packets.MergeDetect():
             seen |= {"system_from": packet.system_from, "ring_id": _ring(packet.ring)}
         case packets.HoldCancel():

@@ -1,4 +1,4 @@
-"""A deterministic network of RingNodes in virtual time: loss, delay, partitions, crashes, restarts; one seed, one run."""
+"""A deterministic network of RingNodes in virtual time: loss, delay, partitions, crashes and restarts from one seed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RingNetwork:
         self.hosts = {n: Host(n) for n in members}
         self.loss = 0.0
         self.delay = (0.0002, 0.001)
-        self.cells = {n: 0 for n in members}  #: nodes of one cell hear each other
+        self.cells = dict.fromkeys(members, 0)  #: nodes of one cell hear each other
         self.log: list[tuple[float, int, str]] = []
         self.packets = 0
         self.check = True

@@ -79,7 +79,7 @@ class RingNode:
     Effects: SendPacket(dest, data) with dest 0 = every configured node (this one included), SetTimer, CancelTimer,
     StoreRingId(seq), FlushSockets, LogLine, SyncState, and towards clients DeliverCpg, CpgConfchg,
     CpgTotemConfchg, NodelistChanged, QuorumChanged, VotesNodelist, VotesChanged, ExpectedVotesChanged, KeyChanged,
-    ReloadConfig, TestShutdown, ShutdownReply, Stop, Die (all in effects.py).
+    ReloadConfig, AskShutdown, ShutdownReply, Stop, Die (all in effects.py).
 
     A SendPacket to this node itself (dest == its id, or 0) must come back to it through packet(): no ring forms
     otherwise. After a crash build a new RingNode with the last StoreRingId's seq as `ring_seq`.

@@ -159,7 +159,7 @@ class ReloadConfig(Effect):
 
 
 @dataclass(frozen=True, slots=True)
-class TestShutdown(Effect):
+class AskShutdown(Effect):
     """cfg: ask these tracking clients whether this node may stop."""
 
     clients: tuple[int, ...]

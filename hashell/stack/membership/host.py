@@ -96,7 +96,7 @@ class RingHost:
         table.update(dict.fromkeys((ring.NodelistChanged, ring.QuorumChanged), self.quorum.effect))
         votes = (ring.VotesNodelist, ring.VotesChanged, ring.ExpectedVotesChanged)
         table.update(dict.fromkeys(votes, self.votequorum.effect))
-        table.update(dict.fromkeys((ring.TestShutdown, ring.ShutdownReply), self.cfg.effect))
+        table.update(dict.fromkeys((ring.AskShutdown, ring.ShutdownReply), self.cfg.effect))
         return table
 
     # ------------------------------------------------------------------- life

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
-from hashell.stack.membership.effects import Die, Refused, ReloadConfig, ShutdownReply, Stop, TestShutdown
+from hashell.stack.membership.effects import AskShutdown, Die, Refused, ReloadConfig, ShutdownReply, Stop
 from hashell.stack.membership.sync.messages import header
 
 SERVICE = 1
@@ -70,7 +70,7 @@ class Cfg:
             self._decide(True)
             return
         self._asked = others
-        self.out.append(TestShutdown(tuple(others), flags))
+        self.out.append(AskShutdown(tuple(others), flags))
         self.out.append(SetTimer(_TIMER, self.timeout))
 
     def reply_shutdown(self, client: int, yes: bool) -> None:

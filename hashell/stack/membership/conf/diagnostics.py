@@ -37,9 +37,10 @@ class ConfValue(Diagnostic):
     value: str
     expected: str
     suggestion: str = ""
+    problem: str = ""
 
     def text(self) -> str:
-        return f'{self.key} cannot be "{self.value}"'
+        return f'{self.key} cannot be "{self.value}"' + (f": {self.problem}" if self.problem else "")
 
     def remedy(self) -> str:
         return f"expected {self.expected}" + (f"; did you mean {self.suggestion}?" if self.suggestion else "")

@@ -172,10 +172,17 @@ class _Parser:
             self.errors.append(ConfValue(place=self.place(line), key=name, value=value, expected=expected))
             return None
         if rule.words and value not in rule.words:
-            expected = rule.error or f"one of {', '.join(rule.words)}"
+            expected = f"one of {', '.join(rule.words)}"
             near = "".join(get_close_matches(value, rule.words, 1))
             self.errors.append(
-                ConfValue(place=self.place(line), key=name, value=value, expected=expected, suggestion=near)
+                ConfValue(
+                    place=self.place(line),
+                    key=name,
+                    value=value,
+                    expected=expected,
+                    suggestion=near,
+                    problem=rule.error,
+                )
             )
             return None
         return text(value)

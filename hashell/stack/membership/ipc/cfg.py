@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hashell.stack.effects import Effect
-from hashell.stack.membership.effects import Refused, ShutdownReply, TestShutdown
+from hashell.stack.membership.effects import AskShutdown, Refused, ShutdownReply
 from hashell.stack.membership.ipc.service import Service
 from hashell.stack.wire.corosync import cfg
 from hashell.stack.wire.corosync.layout import CsError
@@ -74,7 +74,7 @@ class CfgService(Service):
         self.reply(connection, cfg.NodeStatusReply(request.nodeid, here, 0, 0, 0, 0, 0, (link,)))
 
     def effect(self, effect: Effect) -> None:
-        if isinstance(effect, TestShutdown):
+        if isinstance(effect, AskShutdown):
             self.tell(effect.clients, cfg.TestShutdown(effect.flags))
         elif isinstance(effect, ShutdownReply):
             connection = self.connections.get(effect.client)

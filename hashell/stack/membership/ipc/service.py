@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hashell.stack.membership.host import RingHost
 
 BUFFER = 1 << 20
-CLIENT_QUEUE = 20000
+CLIENT_QUEUE = 5000
 
 
 class Service:

@@ -1,0 +1,1 @@
+"""Tests of the ring: totem, its services, corosync.conf and the daemon."""

@@ -64,10 +64,14 @@ def unpack_meta(ws: WorkingSet, rsc: Resource) -> None:
         if value.lower() != "#default":
             meta[str(name)] = str(value)
     context = Context(ws.now, agent=agent_of(rsc.xml))
-    ancestor: Resource | None = rsc
+    apply_blocks(blocks_of(ws, rsc.xml, "meta_attributes"), context, meta)
+    inherited: dict[str, str] = {}
+    ancestor = rsc.parent
     while ancestor is not None:
-        apply_blocks(blocks_of(ws, ancestor.xml, "meta_attributes"), context, meta)
+        apply_blocks(blocks_of(ws, ancestor.xml, "meta_attributes"), context, inherited)
         ancestor = ancestor.parent
+    for name, value in inherited.items():
+        meta.setdefault(name, value)
     if ws.rsc_defaults is not None:
         apply_blocks(blocks_of(ws, ws.rsc_defaults, "meta_attributes"), context, meta)
     note_change(ws, context.next_change)

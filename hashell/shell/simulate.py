@@ -123,10 +123,9 @@ def _read_input(options: argparse.Namespace) -> _Element:
     name = options.xml_file
     if options.xml_pipe or name == "-":
         name, data = "standard input", sys.stdin.buffer.read()
+    elif name is None:
+        return _live_cib()
     else:
-        name = name or os.environ.get("CIB_file")  # noqa: SIM112 (the name that Pacemaker's tools read)
-        if name is None:
-            raise _fail("input", "there is no CIB to simulate", "give one with -x FILE, or -p for standard input")
         try:
             data = Path(name).read_bytes()
         except OSError as error:
@@ -138,6 +137,23 @@ def _read_input(options: argparse.Namespace) -> _Element:
     if cib.tag != "cib":
         raise _fail(name, f"a <{cib.tag}> is no CIB", "give the whole <cib> element", ExitCode.DATAERR)
     return cib
+
+
+def _live_cib() -> _Element:
+    """The CIB of whatever cluster commands work on here: a file or shadow named by the environment, or a live one."""
+    import asyncio
+
+    from hashell.client.cluster import open_cluster
+    from hashell.client.source import find_source
+
+    async def fetch() -> _Element:
+        cluster = await open_cluster(find_source())
+        try:
+            return await cluster.cib()
+        finally:
+            await cluster.close()
+
+    return asyncio.run(fetch())
 
 
 def _host_now() -> DateTime:
@@ -174,8 +190,10 @@ def _request(options: argparse.Namespace, now: DateTime) -> Request:
         execute=options.simulate or options.in_place,
         show_scores=options.show_scores,
         show_utilization=options.show_utilization,
+        show_attributes=options.show_attrs,
+        show_failures=options.show_failcounts,
         quiet=options.quiet,
-        sanitized=not options.live_check,
+        sanitized=options.xml_file is not None or options.xml_pipe,
         date=date,
         date_text=options.set_datetime or "",
         injections=Injections(

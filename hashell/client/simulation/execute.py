@@ -52,7 +52,6 @@ class Executor:
         self.offsets = graph.get("failed-start-offset"), graph.get("failed-stop-offset")
         self.synapses = [_Synapse(element) for element in graph.iterchildren("synapse")]
         self.confirmed: set[int] = set()
-        self.failed: set[int] = set()
         self.abort_priority = 0
 
     def run(self) -> bool:
@@ -70,7 +69,7 @@ class Executor:
         if synapse.action is None:
             synapse.confirmed = True
             return False
-        if any(number not in self.confirmed or number in self.failed for number in synapse.inputs):
+        if any(number not in self.confirmed for number in synapse.inputs):
             return False
         return synapse.action.tag == "pseudo_event" or synapse.priority >= self.abort_priority
 
@@ -90,8 +89,8 @@ class Executor:
             primitive = action.find("primitive")
             rsc = f" for {primitive.get('id')}" if primitive is not None else ""
             self.out.item(f"Cluster action:  {action.get('operation')}{rsc} on {action.get('on_node')}")
-        elif not self._resource_operation(action):
-            self.failed.add(number)
+        else:
+            self._resource_operation(action)
 
     def _fence(self, action: _Element) -> None:
         attributes = action.find("attributes")
@@ -107,11 +106,11 @@ class Executor:
                 return id
         return primitive.get("id")
 
-    def _resource_operation(self, action: _Element) -> bool:
-        """Whether the operation succeeded."""
+    def _resource_operation(self, action: _Element) -> None:
+        """A failure confirms the action too; it is the abort priority that holds back what is left."""
         primitive = action.find("primitive")
         if primitive is None:
-            return True
+            return
         attributes = action.find("attributes")
         params: dict[str, str] = {str(k): str(v) for k, v in attributes.items()} if attributes is not None else {}
         operation, node = action.get("operation") or "", action.get("on_node") or ""
@@ -120,11 +119,10 @@ class Executor:
         suffix = f"={interval}" if interval is not None else ""
         self.out.item(f"Resource action: {name:<15} {operation}{suffix} on {node}")
         if operation in ("delete", "meta-data"):
-            return True
+            return
         target_rc = integer(params.get("CRM_meta_op_target_rc"))
         rc = self._result(action, primitive, name, operation, interval or "0", node, target_rc)
         self.recorder.record(action, primitive, name, params, rc, target_rc)
-        return rc == target_rc
 
     def _result(
         self, action: _Element, primitive: _Element, name: str, operation: str, interval: str, node: str, rc: int

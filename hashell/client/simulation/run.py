@@ -33,6 +33,8 @@ class Request:
     execute: bool = False  #: and carry it out on a copy
     show_scores: bool = False
     show_utilization: bool = False
+    show_attributes: bool = False
+    show_failures: bool = False
     quiet: bool = False
     sanitized: bool = False  #: secrets may be masked in the input, as they are in saved ones
     date: DateTime | None = None
@@ -116,7 +118,7 @@ class Simulation:
         if not self.request.quiet:
             out = Outline()
             out.blank()
-            write_status(revised, out, "Revised Cluster Status")
+            self._write_status(revised, out, "Revised Cluster Status", False)
             self.write(str(out))
         return complete
 
@@ -152,8 +154,12 @@ class Simulation:
                 f"{ws.blocked_resources} BLOCKED from further action due to failure"
             )
             out.blank()
-        write_status(ws, out, heading, pending=pending)
+        self._write_status(ws, out, heading, pending)
         self.write(str(out))
+
+    def _write_status(self, ws: WorkingSet, out: Outline, heading: str, pending: bool) -> None:
+        attributes, failures = self.request.show_attributes, self.request.show_failures
+        write_status(ws, out, heading, pending=pending, attributes=attributes, failures=failures)
 
 
 def _score_heading(request: Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hashell.client.view.attributes import write_attributes, write_failcounts, write_failed_actions
 from hashell.client.view.nodelist import write_nodes
 from hashell.client.view.resourcelist import write_resources
 
@@ -12,10 +13,27 @@ if TYPE_CHECKING:
     from hashell.stack.pengine.state import WorkingSet
 
 
-def write_status(ws: WorkingSet, out: Outline, heading: str, *, pending: bool = False) -> None:
-    """The node and resource lists below a heading."""
+def write_status(
+    ws: WorkingSet,
+    out: Outline,
+    heading: str,
+    *,
+    pending: bool = False,
+    attributes: bool = False,
+    failures: bool = False,
+) -> None:
+    """The node and resource lists below a heading, with node attributes and failures when asked for."""
     out.begin(heading)
     write_nodes(ws, out)
     out.blank()
     write_resources(ws, out, pending=pending)
+    if attributes:
+        out.blank()
+        write_attributes(ws, out)
+    if failures:
+        out.blank()
+        write_failcounts(ws, out)
+        if ws.failed:
+            out.blank()
+            write_failed_actions(ws, out)
     out.end()

@@ -1,0 +1,84 @@
+"""Node attributes and fail counts of a status display, as `crm_simulate -A -c` shows them."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from hashell.client.view.exittext import exit_text
+from hashell.client.view.nodelist import node_kind
+from hashell.model.values import integer
+from hashell.stack.pengine.unpack.entry import Entry
+from hashell.stack.pengine.unpack.failcounts import failcount
+
+if TYPE_CHECKING:
+    from hashell.client.view.outline import Outline
+    from hashell.stack.pengine.state import Node, WorkingSet
+
+_HIDDEN = frozenset({"shutdown", "terminate", "standby", "probe_complete"})
+_HIDDEN_PREFIXES = ("#", "fail-count", "last-failure")
+_STATUS = {0: "Done", 2: "Timed Out", 3: "Not supported", 4: "Error", 7: "Not installed", 8: "No connection"}
+
+
+def write_attributes(ws: WorkingSet, out: Outline) -> None:
+    """The attributes of every node that is online, without those that only daemons use."""
+    out.begin("Node Attributes")
+    for node in ws.nodes:
+        shown = {
+            name: value
+            for name, value in sorted(node.attrs.items())
+            if name not in _HIDDEN and not name.startswith(_HIDDEN_PREFIXES)
+        }
+        if node.online and shown:
+            out.begin(f"{_title(node)}")
+            for name, value in shown.items():
+                out.item(f"{name:<32}\t: {value:<10}")
+            out.end()
+    out.end()
+
+
+def _title(node: Node) -> str:
+    return f"Node: {node.name}" if node.is_guest() else f"{node_kind(node)}: {node.name}"
+
+
+def write_failcounts(ws: WorkingSet, out: Outline) -> None:
+    """How often each resource has failed on each node that is online."""
+    out.begin("Migration Summary")
+    for node in ws.nodes:
+        lines = []
+        for rsc in (leaf for top in ws.resources for leaf in top.leaves()):
+            count, last = failcount(ws, node, rsc, effective=False)
+            name = rsc.display_id()
+            text = f"{name}: migration-threshold={rsc.ban_after_failures} fail-count={count}"
+            if last:
+                text += f" last-failure='{_when(ws, last)}'"
+            if count and text not in lines:
+                lines.append(text)
+        if node.online and lines:
+            out.begin(_title(node))
+            for line in lines:
+                out.item(line)
+            out.end()
+    out.end()
+
+
+def write_failed_actions(ws: WorkingSet, out: Outline) -> None:
+    """The failed operations that the history still holds."""
+    out.begin("Failed Resource Actions")
+    for xml in ws.failed:
+        entry = Entry(xml)
+        status = _STATUS.get(entry.xml_status, str(entry.xml_status))
+        text = f"{entry.key} on {xml.get('uname')} '{exit_text(entry.xml_rc)}' ({entry.xml_rc}): "
+        text += f"call={entry.call_id}, status='{status}'"
+        if xml.get("exit-reason"):
+            text += f", exitreason='{xml.get('exit-reason')}'"
+        if entry.last_change >= 0:
+            text += f", last-rc-change='{_when(ws, entry.last_change)}'"
+            text += f", queued={integer(xml.get('queue-time'))}ms, exec={integer(xml.get('exec-time'))}ms"
+        out.item(text)
+    out.end()
+
+
+def _when(ws: WorkingSet, epoch: int) -> str:
+    zone = datetime.timezone(datetime.timedelta(seconds=ws.now.host_offset))
+    return datetime.datetime.fromtimestamp(epoch, zone).strftime("%a %b %e %H:%M:%S %Y")

@@ -179,7 +179,8 @@ class Cmap:
 
     def members_changed(self, members: tuple[int, ...], addresses: Mapping[int, str]) -> None:
         """Keep runtime.members.* as of a regular configuration."""
-        known = sorted({int(n.split(".")[2]) for n in self.names("runtime.members.")})
+        words = (n.split(".")[2] for n in self.names("runtime.members."))
+        known = sorted({int(word) for word in words if word.isdigit()})
         for node in known:
             if node not in members:
                 self.put_text(f"runtime.members.{node}.status", "left")

@@ -23,7 +23,7 @@ from hashell.stack.membership.totem.packets import (
     PacketError,
     decode_mcast,
 )
-from hashell.stack.membership.totem.variables import MASK, QUEUE_SLOTS, RingState, State, lt, lte
+from hashell.stack.membership.totem.variables import MASK, QUEUE_SLOTS, RingState, State, lt, lte, merge_into
 
 
 class Ordering(RingState):
@@ -71,22 +71,20 @@ class Ordering(RingState):
 
     def _foreign(self, sender: int) -> None:
         if self.state is State.OPERATIONAL:
-            if sender not in self.proc_list:
-                self.proc_list.append(sender)
+            merge_into(self.proc_list, (sender,))
             self.gather_enter(7)
         elif self.state is State.GATHER and sender not in self.proc_list:
-            self.proc_list.append(sender)
+            merge_into(self.proc_list, (sender,))
             self.gather_enter(8)
 
     def receive_merge(self, message: MergeDetect) -> None:
         if message.ring == self.ring_id:
             return
         if self.state is State.OPERATIONAL:
-            if message.system_from not in self.proc_list:
-                self.proc_list.append(message.system_from)
+            merge_into(self.proc_list, (message.system_from,))
             self.gather_enter(9)
         elif self.state is State.GATHER and message.system_from not in self.proc_list:
-            self.proc_list.append(message.system_from)
+            merge_into(self.proc_list, (message.system_from,))
             self.gather_enter(10)
 
     def receive_cancel(self, message: HoldCancel) -> None:
@@ -150,6 +148,9 @@ class Ordering(RingState):
         if self.state is State.COMMIT:
             return
         if token.ring != self.ring_id or lte(token.token_seq, self.last_token_seq):
+            return
+        if (token.seq - self.last_released) & MASK >= QUEUE_SLOTS:
+            self._log("warning", f"ignored a token with sequence number {token.seq}, too far from ours")
             return
         self.rotations += 1
         if self.state is State.OPERATIONAL:

@@ -220,6 +220,8 @@ class Recovery(Ordering):
             if fields[3] == ENCAPSULATED or (fields[9], fields[10]) != self.old_ring_id:
                 continue
             old_seq = fields[7]
+            if (old_seq - self.high_delivered) & MASK >= QUEUE_SLOTS:
+                continue
             if lt(self.high_delivered, old_seq) and old_seq not in self.regular:
                 self.regular[old_seq] = inner
             if lt(self.old_high, old_seq):

@@ -10,7 +10,7 @@ from typing import Protocol
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.membership.effects import SendPacket
 from hashell.stack.membership.totem.config import TotemConfig
-from hashell.stack.membership.totem.packets import NO_RING, CommitToken, Join, RingId
+from hashell.stack.membership.totem.packets import MAX_PROCESSORS, NO_RING, CommitToken, Join, RingId
 
 QUEUE_SLOTS = 16384
 MASK = 0xFFFFFFFF
@@ -195,7 +195,7 @@ def minus(a: Sequence[int], b: Sequence[int]) -> list[int]:
 
 
 def merge_into(target: list[int], more: Sequence[int]) -> None:
-    """Set union in place: appends what is new, in order."""
+    """Set union in place: appends what is new, in order, up to as many ids as a packet can have."""
     for x in more:
-        if x not in target:
+        if x not in target and len(target) < MAX_PROCESSORS:
             target.append(x)

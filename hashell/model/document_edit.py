@@ -87,7 +87,7 @@ def modify(cib: etree._Element, section: str | None, options: CallOption, data: 
     where = ensure_section(cib, section)
     if where is None:
         return Rc.EINVAL, None
-    target = _find_like(where, payload)
+    target = find_like(where, payload)
     if target is not None:
         merge(target, payload, options)
         return Rc.OK, None
@@ -100,25 +100,25 @@ def modify(cib: etree._Element, section: str | None, options: CallOption, data: 
 def _modify_xpath(cib: etree._Element, path: str, options: CallOption, data: etree._Element | None) -> Result:
     if data is None:
         return Rc.EINVAL, None
-    matches = _matches(cib, path)
+    matches = matches_of(cib, path)
     if not matches:
         return Rc.ENXIO, None
     for match in matches if options & CallOption.MULTIPLE else matches[:1]:
-        target = _find_like(match, data)
+        target = find_like(match, data)
         if target is None:
             return Rc.ENXIO, None
         merge(target, data, options)
     return Rc.OK, None
 
 
-def _matches(cib: etree._Element, path: str) -> list[etree._Element]:
+def matches_of(cib: etree._Element, path: str) -> list[etree._Element]:
     try:
         return nodes_matching(cib, path)
     except ValueError:
         return []
 
 
-def _find_like(where: etree._Element, payload: etree._Element) -> etree._Element | None:
+def find_like(where: etree._Element, payload: etree._Element) -> etree._Element | None:
     """Depth first from `where` itself: same name, and same id or neither has one."""
     wanted = payload.get("id")
     return next((node for node in where.iter(payload.tag) if node.get("id") == wanted), None)
@@ -135,14 +135,14 @@ def merge(target: etree._Element, payload: etree._Element, options: CallOption) 
     for child in payload:
         if not isinstance(child.tag, str):
             continue
-        match = _child_like(target, child)
+        match = child_like(target, child)
         if match is None:
             target.append(copy_tree(child))
         else:
             merge(match, child, options)
 
 
-def _child_like(parent: etree._Element, child: etree._Element) -> etree._Element | None:
+def child_like(parent: etree._Element, child: etree._Element) -> etree._Element | None:
     key = "id" if child.get("id") is not None else "id-ref"
     wanted = child.get(key)
     for candidate in parent.iterchildren(child.tag):
@@ -201,13 +201,13 @@ def delete(cib: etree._Element, section: str | None, options: CallOption, data: 
         return (Rc.EINVAL if section_path(section) is None else Rc.OK), None
     same = payload.tag == where.tag and (payload.tag != "cib" or section == "cib")
     for criterion in [c for c in payload if isinstance(c.tag, str)] if same else [payload]:
-        target = _find_with(where, criterion)
+        target = find_with(where, criterion)
         if target is not None:
             remove(target)
     return Rc.OK, None
 
 
-def _find_with(where: etree._Element, criterion: etree._Element) -> etree._Element | None:
+def find_with(where: etree._Element, criterion: etree._Element) -> etree._Element | None:
     """The first descendant with the same name and every given attribute equal, whatever the letter case."""
     wanted = [(name, value.lower()) for name, value in attributes(criterion).items()]
     for node in where.iterdescendants(criterion.tag):
@@ -217,7 +217,7 @@ def _find_with(where: etree._Element, criterion: etree._Element) -> etree._Eleme
 
 
 def _delete_xpath(cib: etree._Element, path: str, options: CallOption) -> Result:
-    matches = _matches(cib, path)
+    matches = matches_of(cib, path)
     if options & CallOption.MULTIPLE:
         chosen = dict.fromkeys(matches)
         matches = [m for m in matches if not any(above in chosen for above in m.iterancestors())]
@@ -280,7 +280,7 @@ def replace(
 
 
 def _replace_xpath(cib: etree._Element, path: str, options: CallOption, data: etree._Element | None) -> Replaced:
-    matches = _matches(cib, path)
+    matches = matches_of(cib, path)
     if data is None or not matches:
         return Replaced(Rc.EINVAL if data is None else Rc.ENXIO, cib)
     touched = ""

@@ -9,6 +9,7 @@ one that goes backward out of the new).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from copy import deepcopy
 
 from lxml import etree
@@ -48,10 +49,15 @@ def path_step(element: etree._Element) -> str:
 
 def changes(old: etree._Element, new: etree._Element) -> list[etree._Element]:
     """The `<change>` elements that turn `old` into `new`, in patchset order. Empty when nothing differs."""
-    if _same(old, new):
-        return []
+    return changes_within([(old, new)])
+
+
+def changes_within(pairs: Sequence[tuple[etree._Element, etree._Element]]) -> list[etree._Element]:
+    """The same for separate parts of a tree, given as (old copy, new element in its tree) in document order."""
     deletes: list[etree._Element] = []
-    rest = _compare(old, new, element_path(new), deletes)
+    rest: list[etree._Element] = []
+    for old, new in pairs:
+        rest += _compare(old, new, element_path(new), deletes, 2 if new.tag == "cib" else 0)
     return deletes + rest
 
 
@@ -86,7 +92,7 @@ def refresh_root(old: etree._Element, new: etree._Element, found: list[etree._El
         for change in found
         if change.get("operation") != "delete" and (change.get("operation"), change.get("path")) != ("modify", "/cib")
     ]
-    return deletes + _compare_attributes(old, new, path_step(new)) + rest
+    return deletes + compare_attributes(old, new, path_step(new)) + rest
 
 
 def touches_configuration(found: list[etree._Element]) -> bool:
@@ -107,10 +113,13 @@ def _same(old: etree._Element, new: etree._Element) -> bool:
 
 
 def _compare(
-    old: etree._Element, new: etree._Element, path: str, deletes: list[etree._Element]
+    old: etree._Element, new: etree._Element, path: str, deletes: list[etree._Element], unequal: int = 0
 ) -> list[etree._Element]:
-    """The changes other than deletes; deletes are collected apart, in the order of the old tree."""
-    result = _compare_attributes(old, new, path)
+    """The changes other than deletes; deletes are collected apart, in the order of the old tree.
+
+    Equal children are passed over by their text. On the `unequal` upper levels that would cost more than it saves.
+    """
+    result = compare_attributes(old, new, path)
     old_children, new_children = list(old), list(new)
     old_of, new_of = _match(old_children, new_children)
     moved = _positions(len(old_children), old_of)
@@ -121,8 +130,8 @@ def _compare(
         if match is None:
             deletes.append(_change("delete", path + path_step(child), None if _is_tag(child) else index - gone))
             gone += 1
-        elif _is_tag(child) and not _same(child, new_children[match]):
-            inner[match] = _compare(child, new_children[match], path + path_step(child), deletes)
+        elif _is_tag(child) and (unequal > 1 or not _same(child, new_children[match])):
+            inner[match] = _compare(child, new_children[match], path + path_step(child), deletes, unequal - 1)
     for index, child in enumerate(new_children):
         if old_of[index] is None:
             change = _change("create", path, index)
@@ -205,7 +214,8 @@ class _Ranks:
         return total
 
 
-def _compare_attributes(old: etree._Element, new: etree._Element, path: str) -> list[etree._Element]:
+def compare_attributes(old: etree._Element, new: etree._Element, path: str) -> list[etree._Element]:
+    """The `modify` change of an element's attributes in a list, or an empty one."""
     before, after = attributes(old), attributes(new)
     if before == after and list(before) == list(after):
         return []
@@ -288,7 +298,8 @@ def apply(cib: etree._Element, patch: etree._Element, *, check: bool = True) -> 
         if current is not None:
             current.remove(node)
         parent.insert(position, node)
-    if not rc and patch.get("digest") not in (None, digest_v2(cib)):
+    digest = patch.get("digest")
+    if not rc and digest is not None and digest != digest_v2(cib):
         rc = DIFF_FAILED
     return rc
 
@@ -334,7 +345,7 @@ def find_path(cib: etree._Element, path: str, position: int | None = None) -> et
             return None
         end = step.end()
         name, ident = step.groups()
-        siblings = [cib] if node is None else list(node)
+        siblings = [cib] if node is None else list(node) if name == "comment" else list(node.iterchildren(name))
         if name == "comment" and end == len(path):
             chosen = siblings[position : position + 1] if position is not None and position >= 0 else siblings
             node = next((child for child in chosen if isinstance(child, etree._Comment)), None)

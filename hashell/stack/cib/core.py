@@ -7,7 +7,8 @@ Rules of the house (daemons specification, section 2):
 - The node a client spoke to answers it from its own processing of the broadcast.
 - The primary (set by the local controller) asks all for their digest five seconds after the last change and sends
   its whole CIB to a node that differs. It does not order the writes: the group does.
-- `self.document` is never changed in place. Whoever got it in an effect may keep it.
+- `self.document` belongs to the core, which changes its status section in place: take a `snapshot()` to keep it.
+  The configuration of a document is never changed; a new configuration is a new document.
 
 Input methods, all returning effects in the order in which they are to be carried out; `now` is seconds since 1970:
 
@@ -32,6 +33,7 @@ from lxml import etree
 from hashell.model.digest import digest_v2
 from hashell.model.document import CallOption, Rc, copy_tree, rc_text
 from hashell.model.document_apply import (
+    CibOutcome,
     CibRequest,
     OperationKind,
     Surroundings,
@@ -39,6 +41,7 @@ from hashell.model.document_apply import (
     perform,
     perform_query,
 )
+from hashell.model.document_status import perform_in_status
 from hashell.model.exitcodes import ExitCode
 from hashell.model.schema import upgrade_target
 from hashell.model.version import CibVersion, counter
@@ -90,7 +93,7 @@ class NotifyClients(Effect):
 
 @dataclass(frozen=True, slots=True)
 class WriteDisk(Effect):
-    """Write this CIB; of several that wait, only the newest matters."""
+    """Write the configuration of this CIB; of several that wait, only the newest matters."""
 
     document: etree._Element
 
@@ -347,12 +350,12 @@ class CibCore:
             self._clock_text(now), self.primary, stale and request.section != "status", self._groups
         )
         self._ping_valid = False
-        outcome = perform(self.document, request, around)
+        outcome = perform_in_status(self.document, request, around) or perform(self.document, request, around)
         effects: list[Effect] = []
         if outcome.patch is not None and outcome.patch.get("digest") is not None:
             self._patch_digest_at = now
         if outcome.rc == Rc.OK and not request.options & CallOption.DRYRUN:
-            effects += self._activate(request, outcome.document, outcome.config_changed)
+            effects += self._activate(request, outcome)
         elif outcome.rc:
             text = f"{request.op} of {element.get('cib_clientname', 'a peer')} at {request.source} failed"
             effects.append(LogLine("info", f"{text}: {rc_text(outcome.rc)} ({outcome.rc})"))
@@ -365,17 +368,17 @@ class CibCore:
             effects += self._answer(element, outcome.rc, outcome.output)
         return effects
 
-    def _activate(self, request: CibRequest, document: etree._Element, config_changed: bool) -> list[Effect]:
+    def _activate(self, request: CibRequest, outcome: CibOutcome) -> list[Effect]:
         kind = operation_kind(request.op)
         if _renews(request):
             self._diffs_to_ignore = 0
             self.status = 0
-        if document is self.document:
+        if outcome.patch is None:
             return []
-        self.document = document
+        self.document, self._digest_of = outcome.document, None
         effects: list[Effect] = []
-        if config_changed or (kind is not None and kind.writes):
-            effects.append(WriteDisk(document))
+        if outcome.config_changed or (kind is not None and kind.writes):
+            effects.append(WriteDisk(self.document))
         effects.append(SetTimer(DIGEST_TIMER, _DIGEST_SECONDS))
         return effects
 

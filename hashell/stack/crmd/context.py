@@ -16,11 +16,15 @@ from hashell.stack.crmd.effects import CibRequest, ReplyClient, SendPeer
 from hashell.stack.crmd.fsa import State
 from hashell.stack.crmd.options import Options
 from hashell.stack.crmd.peers import PeerTable
-from hashell.stack.effects import Effect, LogLine
+from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.election.core import FEATURE_SET
 
 # Bits of cib_callopt (daemons specification, section 2.2).
 XPATH, MULTIPLE, CAN_CREATE, DISCARD_REPLY, NO_CHILDREN, DRYRUN, TRANSACTION = 2, 4, 8, 16, 32, 512, 1024
+
+#: Name of the timer that looks for unanswered CIB requests.
+CIB_TIMER = "cib-timeout"
+_CIB_CHECK = 5.0
 
 CibCallback = Callable[[int, etree._Element | None], None]
 
@@ -45,6 +49,7 @@ class Context:
         self.peers = PeerTable()
         self.options = Options()
         self.pending_cib: dict[int, CibCallback | None] = {}
+        self._deadlines: dict[int, float] = {}
         self._call_id = 0
         self._reference = 0
         self._token = 0
@@ -84,8 +89,26 @@ class Context:
         self._call_id += 1
         if not options & DISCARD_REPLY:
             self.pending_cib[self._call_id] = done
+            self._deadlines[self._call_id] = self.now + max(15.0, 10.0 * len(self.peers.active()))
+            if len(self.pending_cib) == 1:
+                self.emit(SetTimer(CIB_TIMER, _CIB_CHECK))
         self.emit(CibRequest(self._call_id, op, section, element, options, host))
         return self._call_id
+
+    def answered(self, call_id: int) -> CibCallback | None:
+        """A request needs no answer any more; its callback, if there is one to call."""
+        self._deadlines.pop(call_id, None)
+        if len(self.pending_cib) == 1 and call_id in self.pending_cib:
+            self.emit(CancelTimer(CIB_TIMER))
+        return self.pending_cib.pop(call_id, None)
+
+    def overdue(self) -> list[tuple[int, CibCallback | None]]:
+        """Take out the requests that nobody answered in time (the answering node may be gone)."""
+        late = [call for call, deadline in self._deadlines.items() if deadline <= self.now]
+        found = [(call, self.answered(call)) for call in late]
+        if self.pending_cib:
+            self.emit(SetTimer(CIB_TIMER, _CIB_CHECK))
+        return found
 
     def request(
         self,

@@ -24,7 +24,7 @@ from typing import Any
 from lxml import etree
 
 from hashell.stack.crmd.aborts import findings, touches
-from hashell.stack.crmd.context import Context
+from hashell.stack.crmd.context import CIB_TIMER, CibCallback, Context
 from hashell.stack.crmd.effects import ExitDaemon, OpenIpc
 from hashell.stack.crmd.fsa import STARTUP_ACTIONS, State, step
 from hashell.stack.crmd.history import Operation
@@ -42,6 +42,7 @@ from hashell.stack.election.core import Age, Election, ElectionState
 
 #: Seconds to wait for a DC's offer when every node of the node list is here: nobody else can come.
 _ALL_HERE_WAIT = 1.0
+_TIMED_OUT = -110
 _STATE_TIMERS = {State.INT: "integration", State.FIN: "finalization", State.PEN: "dc-deadtime", State.IDLE: "recheck"}
 
 
@@ -133,13 +134,17 @@ class Controller:
     def cib_reply(self, call_id: int, rc: int, output: etree._Element | None, now: float) -> list[Effect]:
         """The CIB manager answered; `rc` is 0 or a negative code."""
         self._turn(now)
-        callback = self.ctx.pending_cib.pop(call_id, None)
+        self._answered(self.ctx.answered(call_id), call_id, rc, output)
+        self.office.own_changes_done()
+        return self._finish()
+
+    def _answered(
+        self, callback: CibCallback | None, call_id: int, rc: int, output: etree._Element | None
+    ) -> None:
         if callback is not None:
             callback(rc, output)
         elif rc:
             self.ctx.log("info", f"CIB request {call_id} failed with {rc}")
-        self.office.own_changes_done()
-        return self._finish()
 
     def cib_changed(self, notification: etree._Element, now: float) -> list[Effect]:
         """A `cib_diff_notify` of the CIB manager."""
@@ -209,6 +214,9 @@ class Controller:
         self._turn(now)
         if not ok or action == "on":
             return self._finish()
+        peer = self.ctx.peers.get(target)
+        if peer is not None:
+            peer.expected = "down"
         if target.lower() == self.ctx.name.lower():
             self.ctx.log("critical", f"we were fenced ({action}) by {origin}")
             self.ctx.emit(ExitDaemon(101 if self.ctx.options.fence_reaction == "panic" else 100))
@@ -252,6 +260,11 @@ class Controller:
         elif name == ANNOUNCE_TIMER:
             if self.ctx.state is State.PEN:
                 self.joiner.announce()
+        elif name == CIB_TIMER:
+            for call_id, callback in self.ctx.overdue():
+                self.ctx.log("warning", f"CIB request {call_id} was not answered in time")
+                self._answered(callback, call_id, _TIMED_OUT, None)
+            self.office.own_changes_done()
         elif name == RETRY_TIMER:
             self.office.retry()
         elif name == QUORUM_TIMER:

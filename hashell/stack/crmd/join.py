@@ -36,6 +36,7 @@ class DcJoin:
         self.syncing = False
         self.finalize_due = False
         self._storing = 0
+        self._sync_call = 0
         self._busy = busy
 
     def offer_all(self) -> None:
@@ -131,7 +132,9 @@ class DcJoin:
         if host:
             self.ctx.log("notice", f"join {self.join_id}: taking the CIB of {source} {self.best}")
         round_number = self.join_id
-        self.ctx.cib("cib_sync", None, None, 0, lambda rc, _o: self._synced(rc, source, round_number), host)
+        self._sync_call = self.ctx.cib(
+            "cib_sync", None, None, 0, lambda rc, _o: self._synced(rc, source, round_number), host
+        )
 
     def _synced(self, rc: int, source: str, round_number: int) -> None:
         if not self.syncing or round_number != self.join_id or not self.ctx.is_dc:
@@ -231,6 +234,7 @@ class DcJoin:
         """A node left during the round: wait for it no longer."""
         peer.phase = JoinPhase.NONE
         if peer.name == self.best_node:
+            self.ctx.answered(self._sync_call)
             self._forget_best()
             self.ctx.raise_input("ELECTION_DC")
             return

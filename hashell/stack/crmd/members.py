@@ -77,8 +77,11 @@ class Membership:
         )
 
     def start_election(self) -> None:
-        """Stand for DC, unless the state forbids."""
-        if self.ctx.state in _NO_VOTE_STATES:
+        """Stand for DC, unless the state forbids.
+
+        A DC that lets everybody join anew does not: it would win, which lets everybody join anew.
+        """
+        if self.ctx.state in _NO_VOTE_STATES or (self.ctx.is_dc and self.ctx.state is State.INT):
             return
         self.elected(self.election.start(self.ctx.now, self._cpu()))
 
@@ -110,13 +113,20 @@ class Membership:
         after = self.ctx.peers.active_names()
         gone = [p for p in self.ctx.peers.all() if p.name in before and p.name not in after]
         came = [name for name in after if name not in before and name != self.ctx.name]
+        for name in came:
+            peer = self.ctx.peers.get(name)
+            if peer is not None:
+                peer.expected = ""
         for peer in gone:
             was_dc = self.ctx.dc == peer.name and not self.ctx.is_dc
             set_phase(peer, JoinPhase.NONE)
             self.election.peer_lost(peer.name, was_owner=was_dc)
             if self.ctx.is_dc:
                 self.office.peer_gone(peer)
-            elif was_dc:
+            elif peer.expected != "down":
+                # Whoever becomes DC has to know that this node did not say goodbye.
+                peer.expected = "member"
+            if was_dc:
                 self.ctx.log("notice", f"our DC {peer.name} is gone")
                 self.ctx.dc = None
                 self.ctx.raise_input("ELECTION")

@@ -264,8 +264,6 @@ async def test_a_client_that_does_not_read_does_not_hold_the_ring(
     for _ in range(1500):
         busy.end.mcast(b"y" * 3000)
     await until(lambda: len(busy.messages) == 1500)
-    assert stuck.backlog > 50
-
     def closed() -> bool:
         busy.end.mcast(b"one more")
         return stuck.closed

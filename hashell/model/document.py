@@ -180,8 +180,13 @@ def attributes(element: etree._Element) -> dict[str, str]:
     return {str(name): str(value) for name, value in element.items()}
 
 
+_HAS_TEXT = etree.XPath("boolean(.//text())")
+
+
 def strip_text(root: etree._Element) -> None:
     """Remove text nodes: a CIB has only elements, attributes and comments."""
+    if not _HAS_TEXT(root):
+        return
     for node in root.iter():
         if isinstance(node.tag, str):
             node.text = None

@@ -24,6 +24,10 @@ _STATUS_TEXT = {
     5: "hard error", 6: "fatal error", 7: "not installed", 8: "not connected", 9: "invalid", 10: "no fence device",
     11: "no secrets",
 }  # fmt: skip
+_PENDING_ROLES = {
+    "start": "Starting", "stop": "Stopping", "promote": "Promoting", "demote": "Demoting",
+    "migrate_to": "Migrating", "migrate_from": "Migrating",
+}  # fmt: skip
 
 
 def read_status(cib: etree._Element, now: float) -> WorkingSet:
@@ -114,21 +118,29 @@ def _view(rsc: Resource, depth: int) -> ResourceView:
         failed=any(leaf.failed for leaf in leaves),
         blocked=any(leaf.blocked for leaf in leaves),
         orphan=rsc.removed,
-        pending=(rsc.pending_action or "") and f"{rsc.pending_action} pending",
+        pending=_pending(rsc),
     )
 
 
 def _role(rsc: Resource, leaves: list[Resource]) -> str:
     if rsc.variant == Variant.PRIMITIVE:
-        if rsc.orig_role == Role.UNPROMOTED and not rsc.top().promotable:
-            return Role.TEXT[Role.STARTED]
-        return Role.TEXT[rsc.orig_role]
-    active = [leaf for leaf in leaves if leaf.orig_role > Role.STOPPED]
+        return _PENDING_ROLES.get(rsc.pending_action or "") or _settled_role(rsc)
+    active = [leaf for leaf in leaves if leaf.orig_role > Role.STOPPED and leaf.pending_action != "start"]
     if not active:
         return "Stopped"
     if rsc.variant == Variant.GROUP and len(active) < len(leaves):
         return f"Partial {len(active)}/{len(leaves)}"
     return f"Started {len(active)}" if rsc.variant == Variant.CLONE else "Started"
+
+
+def _pending(rsc: Resource) -> str:
+    action = rsc.pending_action
+    return f"{action} pending" if action and action not in _PENDING_ROLES else ""
+
+
+def _settled_role(rsc: Resource) -> str:
+    plain = rsc.orig_role == Role.UNPROMOTED and not rsc.top().promotable
+    return Role.TEXT[Role.STARTED if plain else rsc.orig_role]
 
 
 def _failures(working_set: WorkingSet) -> Iterator[FailureView]:

@@ -44,7 +44,7 @@ def check(vector: dict[str, Any]) -> str:
         else:
             packet = packets.decode(data)
             seen, again = describe(packet, data), packet.encode()
-    except (ValueError, AssertionError) as error:
+    except (ValueError, AssertionError, ImportError) as error:
         return f"{name}: {type(error).__name__}: {error}"
     differences = list(_compare(vector["decoded"], seen, ""))
     if again != data:

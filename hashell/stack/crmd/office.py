@@ -19,6 +19,9 @@ from hashell.stack.effects import CancelTimer, SetTimer
 RETRY_TIMER = "scheduler-retry"
 QUORUM_TIMER = "quorum-gained"
 _RETRY = 10.0
+#: Seconds a controller that vanished may take to come back before its node, still in the ring, counts as failed.
+#: Its supervisor restarts it at once; fencing a node whose services all run would be the worse of two ills.
+_RESTART_GRACE = 3.0
 _BUSY_RETRY = 1.0
 
 
@@ -162,6 +165,9 @@ class Office:
             self._waiting = True
             self.ctx.emit(SetTimer(RETRY_TIMER, _BUSY_RETRY))
             return
+        if wait := self.ctx.peers.restarting(self.ctx.now, _RESTART_GRACE):
+            self._try_again(wait)
+            return
         self.ctx.emit(CancelTimer(RETRY_TIMER))
         self._query = self.ctx.cib("cib_query", None, None, 0, self._schedule)
 
@@ -188,9 +194,9 @@ class Office:
         self._awaited = self.ctx.reference("pe_calc", "dc")
         self.ctx.emit(InvokeScheduler(self._awaited, cib))
 
-    def _try_again(self) -> None:
+    def _try_again(self, seconds: float = _RETRY) -> None:
         self._awaited = RETRY_TIMER
-        self.ctx.emit(SetTimer(RETRY_TIMER, _RETRY))
+        self.ctx.emit(SetTimer(RETRY_TIMER, seconds))
 
     def scheduled(self, reference: str, graph: etree._Element | None, source: str) -> None:
         """The scheduler's answer; one that was overtaken by a newer question is dropped."""

@@ -34,6 +34,7 @@ class Peer:
     online: bool = False
     when_member: int = 0
     when_online: int = 0
+    vanished: float = 0.0  #: when the controller left although the node stayed in the ring, 0 = it did not
     expected: str = ""
     phase: JoinPhase = JoinPhase.NONE
 
@@ -79,6 +80,11 @@ class PeerTable:
     def forget(self, name: str) -> None:
         self._peers.pop(name.lower(), None)
 
+    def restarting(self, now: float, grace: float) -> float:
+        """Seconds still to wait for controllers that vanished on nodes of the ring less than `grace` seconds ago."""
+        ends = [p.vanished + grace for p in self._peers.values() if p.vanished and p.expected != "down"]
+        return max(0.0, max(ends, default=0.0) - now)
+
     def count(self, phase: JoinPhase) -> int:
         return sum(1 for p in self._peers.values() if p.phase is phase)
 
@@ -93,6 +99,7 @@ class PeerTable:
             if member != peer.member:
                 peer.member = member
                 peer.when_member = int(now) if member else 0
+                peer.vanished = 0.0
                 changed.append(peer)
         return changed
 
@@ -107,6 +114,7 @@ class PeerTable:
             if online != peer.online:
                 peer.online = online
                 peer.when_online = int(now) if online else 0
+                peer.vanished = 0.0 if online or not peer.member else now
                 if not online and peer.member:
                     peer.when_member = 1
                 changed.append(peer)

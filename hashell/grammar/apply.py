@@ -86,7 +86,7 @@ class Applier:
         element = copy.deepcopy(statement.element)
         for number, comment in enumerate(statement.comments if self.mode is not Mode.CREATE else []):
             if statement.keyword not in PROPERTY_LIKE:
-                element.insert(number, etree.Comment(comment.replace("--", "- -")))
+                element.insert(number, etree.Comment(comment_text(comment)))
         self._complete(statement, element)
         if statement.keyword == "node":
             return self._node(statement, element)
@@ -378,6 +378,13 @@ class Applier:
                 if len(inner) > 1:
                     self.notes.append(ChangeNote(message=f"{ref} contains more than one {tag}, using the first"))
                 element.set("id-ref", inner[0].get("id", ""))
+
+
+def comment_text(text: str) -> str:
+    """A `#` line as an XML comment can hold it: without `--`, which `show` puts back, and no `-` at the end."""
+    while "--" in text:
+        text = text.replace("--", "- -")
+    return f"{text} " if text.endswith("-") else text
 
 
 def _replace_reference(constraint: Element, old: str, new: str) -> bool:

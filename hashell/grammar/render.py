@@ -54,7 +54,7 @@ def children(element: Element) -> list[Element]:
 
 def comments_of(element: Element) -> list[str]:
     """The comments inside an object as `#` lines."""
-    found = [(c.text or "").strip() for c in element if isinstance(c, etree._Comment)]
+    found = [(c.text or "").strip().replace("- -", "--") for c in element if isinstance(c, etree._Comment)]
     return [c if c.startswith("#") else f"# {c}" for text in found for c in text.splitlines()]
 
 

@@ -92,8 +92,11 @@ class Cib:
         found = [p for block in owner.findall(tag) for p in block.findall("nvpair") if p.get("name") == name]
         for pair in found:
             block = pair.getparent()
-            if block is not None:
-                block.remove(pair)
+            if block is None:
+                continue
+            block.remove(pair)
+            if not len(block) and (holder := block.getparent()) is not None:
+                holder.remove(block)
         return bool(found)
 
     def pair(self, name: str, tag: str, attribute: str) -> Element | None:

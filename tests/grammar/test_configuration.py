@@ -111,6 +111,12 @@ def test_unknown_xml_is_kept_and_shown() -> None:
     assert reloaded(made.show()) == made.show()
 
 
+def test_comments_survive_even_with_dashes() -> None:
+    made = config("# use --force, or -\n# twice\nprimitive a Dummy")
+    assert made.show().splitlines()[1:3] == ["# use --force, or -", "# twice"]
+    assert reloaded(made.show()) == "\n".join(made.show().splitlines())
+
+
 def test_selection_words() -> None:
     made = config("primitive a Dummy\nprimitive b Dummy\ngroup g a\nlocation l g 1: node1\ntag t a l")
 

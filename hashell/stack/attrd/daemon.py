@@ -25,6 +25,7 @@ from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request
 from hashell.stack.wire.peers import Peer
 
+CLUSTER_USER = "hacluster"  #: whom ACLs do not bind
 _RECONNECT_SECONDS = 1.0
 
 log = logging.getLogger("attrd")
@@ -152,12 +153,10 @@ class AttrdDaemon:
         if request.wants_response:
             entry[1][request.id] = request
         element = request.element
-        if client.privileged and element.get("attr_user"):
-            user = element.get("attr_user", "")
-        else:
-            user = client.user
-        element.set("acl_target", client.user)
-        element.set("attr_user", user)
+        user = CLUSTER_USER if client.privileged and client.uid else client.user
+        element.set("acl_target", user)
+        if not (client.privileged and element.get("attr_user")):
+            element.set("attr_user", user)
         self._run(self._made().client_request(client.id, request.id, element, time.time()))
 
     def _message(self, sender: Peer, element: etree._Element) -> None:

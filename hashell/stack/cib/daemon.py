@@ -34,6 +34,7 @@ from hashell.stack.wire.cluster import ClusterLink
 from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request, cluster_ids
 from hashell.stack.wire.peers import Peer
 
+CLUSTER_USER = "hacluster"
 SERVICES = ("cib_rw", "cib_ro", "cib_shm")
 _SEVERITY = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -136,10 +137,10 @@ class CibDaemon:
     def _opened(self, client: Client) -> None:
         self._clients[client.id] = (client, {})
         read_only = client.service == "cib_ro"
+        # An embedded node's daemons are those of the user who started it: to the CIB they are the cluster's own.
+        user = CLUSTER_USER if client.privileged and client.uid else client.user
         self._run(
-            self._made().client_opened(
-                client.id, user=client.user, privileged=client.privileged, read_only=read_only
-            )
+            self._made().client_opened(client.id, user=user, privileged=client.privileged, read_only=read_only)
         )
 
     def _closed(self, client: Client) -> None:

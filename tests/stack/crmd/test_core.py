@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from lxml import etree
 
+from hashell.stack.crmd.core import Controller
 from hashell.stack.crmd.fsa import State
 from tests.simulation.perfect import PerfectWorld
 
@@ -276,7 +279,7 @@ def test_bad_peer_messages_change_nothing() -> None:
     ):
         sender = "n9" if "req_shutdown" in text else "n1"
         for host in world.hosts.values():
-            host.do(lambda core: core.peer_message(sender, etree.fromstring(text), world.now))
+            host.do(partial(Controller.peer_message, sender=sender, message=etree.fromstring(text), now=world.now))
     world.run_until(world.settled, 60)
 
 
@@ -336,7 +339,8 @@ def test_refused_and_fenced_nodes_stay_down() -> None:
     other = PerfectWorld(2)
     other.start(1, 2)
     other.run(2)
-    offer = etree.fromstring('<message crm_task="join_offer" crm_sys_from="dc" crm_sys_to="crmd" crm_feature_set="3.99.0"/>')
+    offer = etree.Element("message", crm_task="join_offer", crm_sys_from="dc", crm_sys_to="crmd")
+    offer.set("crm_feature_set", "3.99.0")
     other.hosts[1].do(lambda core: core.peer_message("n2", offer, other.now))
     assert other.hosts[1].exit_code == 100
 
@@ -354,7 +358,7 @@ def test_load_is_told_once_per_mode() -> None:
     host = world.hosts[1]
     host.sent.clear()
     for mode in (0, 0, 256):
-        host.do(lambda core: core.load(mode, 8, world.now))
+        host.do(partial(Controller.load, mode=mode, limit=8, now=world.now))
     modes = [m.get("crm-limit-mode") for _, m in host.sent if m.get("crm_task") == "throttle"]
     assert modes == ["0", "256"]
 

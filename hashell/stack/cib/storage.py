@@ -41,7 +41,7 @@ class CibFileDiagnostic(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class CibFileSetAside(CibFileDiagnostic):
-    code: ClassVar[str] = "H510"
+    code: ClassVar[str] = "H310"
     severity: ClassVar[Severity] = Severity.WARNING
     kept: str = ""
 
@@ -54,7 +54,7 @@ class CibFileSetAside(CibFileDiagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class CibBackupUsed(CibFileDiagnostic):
-    code: ClassVar[str] = "H511"
+    code: ClassVar[str] = "H311"
     severity: ClassVar[Severity] = Severity.WARNING
     version: str = ""
 
@@ -67,7 +67,7 @@ class CibBackupUsed(CibFileDiagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class CibBackupUnusable(CibFileDiagnostic):
-    code: ClassVar[str] = "H512"
+    code: ClassVar[str] = "H312"
     severity: ClassVar[Severity] = Severity.WARNING
 
     def text(self) -> str:
@@ -76,7 +76,7 @@ class CibBackupUnusable(CibFileDiagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class CibStartsEmpty(CibFileDiagnostic):
-    code: ClassVar[str] = "H513"
+    code: ClassVar[str] = "H313"
     severity: ClassVar[Severity] = Severity.NOTE
 
     def text(self) -> str:
@@ -85,7 +85,7 @@ class CibStartsEmpty(CibFileDiagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class CibNotValid(CibFileDiagnostic):
-    code: ClassVar[str] = "H514"
+    code: ClassVar[str] = "H314"
     exit_code: ClassVar[ExitCode] = ExitCode.CONFIG
 
     def text(self) -> str:
@@ -97,7 +97,7 @@ class CibNotValid(CibFileDiagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class CibNotWritten(CibFileDiagnostic):
-    code: ClassVar[str] = "H515"
+    code: ClassVar[str] = "H315"
     exit_code: ClassVar[ExitCode] = ExitCode.CANTCREAT
 
     def text(self) -> str:

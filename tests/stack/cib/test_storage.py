@@ -165,7 +165,7 @@ def test_every_point_of_a_crash_of_the_first_save(torn):
         with pytest.raises(Crash):
             CibStorage(files).save(cib(1))
         epoch, said = loaded_epoch(files)
-        assert (epoch, said) in ((0, ["H513"]), (1, [])), f"crash at step {point}"
+        assert (epoch, said) in ((0, ["H313"]), (1, [])), f"crash at step {point}"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_damaged_file_is_kept_and_the_newest_backup_used(damage):
         CibStorage(files).save(cib(epoch))
     files._put("cib.xml", damage)
     found = CibStorage(files, "/x").load()
-    assert CibVersion.of(found.document).epoch == 2 and codes(found.notes) == ["H510", "H511"]
+    assert CibVersion.of(found.document).epoch == 2 and codes(found.notes) == ["H310", "H311"]
     assert files.files["cib.auto.000000"] == damage and "cib.auto.000000.sig" in files.files
     assert "/x/cib.auto.000000" in found.notes[0].text() and found.notes[0].remedy()
     files._put("cib.xml", b"again")
@@ -192,9 +192,9 @@ def test_damaged_backups_are_passed_over_also_the_oldest_is_tried():
         CibStorage(files).save(cib(epoch))
     files._put("cib.xml", b"?")
     files.files["cib-1.raw"] = b"?"
-    assert loaded_epoch(files) == (1, ["H510", "H512", "H511"])
+    assert loaded_epoch(files) == (1, ["H310", "H312", "H311"])
     files.files["cib-0.raw"] = b"?"
-    assert loaded_epoch(files) == (0, ["H512", "H512", "H513"])
+    assert loaded_epoch(files) == (0, ["H312", "H312", "H313"])
 
 
 def test_a_missing_signature_counts_as_valid():
@@ -208,7 +208,7 @@ def test_a_cib_that_breaks_the_schema_is_loaded_but_not_usable():
     files = Memory()
     files._put("cib.xml", b'<cib validate-with="pacemaker-77"><configuration/></cib>')
     found = CibStorage(files).load()
-    assert found.status == Rc.SCHEMA_VALIDATION and codes(found.notes) == ["H514"]
+    assert found.status == Rc.SCHEMA_VALIDATION and codes(found.notes) == ["H314"]
     assert found.document.get("epoch") == "0"
 
 
@@ -217,7 +217,7 @@ def test_a_file_changed_behind_our_back_is_kept():
     storage = CibStorage(files)
     storage.save(cib(1))
     files._put("cib.xml", files.files["cib.xml"].replace(b'epoch="1"', b'epoch="8"'))
-    assert codes(storage.save(cib(2))) == ["H510"]
+    assert codes(storage.save(cib(2))) == ["H310"]
     assert b'epoch="8"' in files.files["cib.auto.000000"] and loaded_epoch(files) == (2, [])
 
 
@@ -232,7 +232,7 @@ def test_a_full_disk_is_reported_and_the_next_save_succeeds():
 
     files.write_new = full  # type: ignore[method-assign]
     (note,) = storage.save(cib(2))
-    assert note.code == "H515" and "No space left" in note.text() and loaded_epoch(files) == (1, [])
+    assert note.code == "H315" and "No space left" in note.text() and loaded_epoch(files) == (1, [])
     files.write_new = write  # type: ignore[method-assign]
     assert storage.save(cib(2)) == [] and loaded_epoch(files) == (2, [])
 

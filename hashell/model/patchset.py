@@ -259,9 +259,13 @@ def _without_tail(element: etree._Element) -> etree._Element:
 
 
 def check_version(cib: etree._Element, patch: etree._Element) -> int:
-    """0 when the patch starts at the version of `cib`; -207 when `cib` is too old for it, -205 when too new."""
-    source, target = _versions(patch)
+    """0 when the patch starts at the version of `cib`; -207 when `cib` is too old for it, -205 when too new.
+
+    A patch without versions, as the tools make them with --no-version, fits any CIB.
+    """
     ours = CibVersion.of(cib)
+    source = _side(patch, "source", ours)
+    target = _side(patch, "target", ours._replace(num_updates=ours.num_updates + 1))
     for mine, start in zip(ours, source):
         if mine < start:
             return DIFF_RESYNC
@@ -270,12 +274,11 @@ def check_version(cib: etree._Element, patch: etree._Element) -> int:
     return 0 if any(end > start for end, start in zip(target, source)) else OLD_DATA
 
 
-def _versions(patch: etree._Element) -> tuple[CibVersion, CibVersion]:
-    sides = []
-    for tag in ("source", "target"):
-        side = patch.find(f"version/{tag}")
-        sides.append(CibVersion(*(counter(side, name) if side is not None else 0 for name in COUNTERS)))
-    return sides[0], sides[1]
+def _side(patch: etree._Element, tag: str, default: CibVersion) -> CibVersion:
+    side = patch.find(f"version/{tag}")
+    if side is None:
+        return default
+    return CibVersion(*(counter(side, name) for name in COUNTERS))
 
 
 def apply(cib: etree._Element, patch: etree._Element, *, check: bool = True) -> int:

@@ -195,3 +195,13 @@ def test_the_peer_makes_the_same_patchsets(tmp_path):
         said = run_tool(tmp_path, "crm_diff", "-o", "old.xml", "-n", "new.xml").stdout
         patch = patchset.create(old, new)
         assert ("" if patch is None else pretty(patch)) == said, f"seed {seed}"
+
+
+def test_a_patch_without_versions_fits_any_cib():
+    old = parse('<cib admin_epoch="0" epoch="9" num_updates="2"><configuration><resources/></configuration></cib>')
+    patch = parse(
+        '<diff format="2"><change operation="create" path="/cib/configuration/resources" position="0">'
+        '<primitive id="d"/></change></diff>'
+    )
+    assert patchset.apply(old, patch) == 0
+    assert old.find("configuration/resources/primitive") is not None

@@ -7,21 +7,32 @@ started elsewhere, seen by its state file: the agents of both stacks write one a
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from hashell.client.cluster import open_cluster
+from hashell.client.source import LiveSource
+from hashell.model.diagnostics import HashellError
+from hashell.stack.embedded import EmbeddedCluster
+from hashell.stack.settings import NodeSettings
+from hashell.stack.supervisor.panic import NODE_VARIABLE, marked_processes
 from tests.benchmarks import memory
 from tests.lab import peerlab
 from tests.lab.peerlab import HOME, Host, wait_for
 
+T = TypeVar("T")
 CONFIG = """property stonith-enabled=false
 rsc_defaults resource-stickiness=100
-primitive d1 ocf:pacemaker:Dummy params state={state}/d1 op monitor interval=10s
-primitive d2 ocf:pacemaker:Dummy params state={state}/d2 op monitor interval=10s
+primitive d1 ocf:pacemaker:Dummy {d1} op monitor interval=10s
+primitive d2 ocf:pacemaker:Dummy {d2} op monitor interval=10s
 group g d1 d2
 """
 
@@ -57,6 +68,79 @@ def main(runs: int) -> int:
     for result in results:
         print(result.line(reference))
     return 0
+
+
+# -- embedded nodes -----------------------------------------------------------------------------------------
+
+
+def _embedded(runs: int) -> Result:
+    """Power losses of the active one of three embedded nodes."""
+    with tempfile.TemporaryDirectory(prefix="hashell-bench-") as folder:
+        return asyncio.run(_embedded_runs(Path(folder), runs))
+
+
+async def _embedded_runs(base: Path, runs: int) -> Result:
+    result = Result("hashell, 3 embedded nodes")
+    cluster = EmbeddedCluster(base / "cluster", 3)
+    environment = dict(os.environ, HASHELL_EMBEDDED_DIR=str(base / "cluster"))
+    await cluster.start()
+    try:
+        await _reached("three nodes online", lambda: _online(cluster) == 3)
+        script = base / "bench.crm"
+        script.write_text(CONFIG.format(d1="", d2=""))  # the default state files, below each node's own folder
+        command = [sys.executable, "-m", "hashell.cli", "configure", "load", "update", str(script)]
+        subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL)
+        for run in range(runs):
+            active = await _reached("the group started", lambda: _embedded_active(cluster, ""))
+            if run == 0:
+                await asyncio.sleep(5)
+                other = next(name for name in cluster.names if name != active)
+                marker = cluster.node_settings(other).env[NODE_VARIABLE]
+                result.memory = memory.measure(marked_processes(marker))
+            began = time.monotonic()
+            await cluster.kill_node(active)
+            await _reached("the group elsewhere", lambda a=active: _embedded_active(cluster, a), step=0.01)
+            result.seconds.append(time.monotonic() - began)
+            print(f"  {result.name}: run {run + 1}: {result.seconds[-1]:.2f} s", flush=True)
+            await cluster.start_node(active)
+            await _reached("the node back", lambda: _online(cluster) == 3)
+            await asyncio.sleep(3)
+    finally:
+        await cluster.stop()
+    return result
+
+
+async def _reached(what: str, probe: Callable[[], T], step: float = 0.2) -> T:
+    return await asyncio.to_thread(wait_for, what, probe, 120.0, step)
+
+
+def _online(cluster: EmbeddedCluster) -> int:
+    """Online nodes, as the first running node has it."""
+    for name in cluster.names:
+        if cluster.node_running(name):
+            try:
+                return asyncio.run(_count_online(cluster.node_settings(name)))
+            except HashellError:
+                continue
+    return 0
+
+
+async def _count_online(settings: NodeSettings) -> int:
+    connection = await open_cluster(LiveSource(settings))
+    try:
+        board = await connection.board()
+    finally:
+        await connection.close()
+    return sum(node.state == "online" for node in board.nodes) if board.dc else 0
+
+
+def _embedded_active(cluster: EmbeddedCluster, lost: str) -> str:
+    """The node on which the group's last member has been started, other than the lost one."""
+    for name in cluster.names:
+        folder = cluster.node_settings(name).agent_dir
+        if name != lost and any("d2" in path.name for path in folder.glob("*")):
+            return name
+    return ""
 
 
 # -- hosts of the lab ---------------------------------------------------------------------------------------
@@ -99,7 +183,7 @@ def _active(hosts: list[Host]) -> Host | None:
 
 
 def _configure(host: Host) -> None:
-    host.write("/root/bench.crm", CONFIG.format(state="/run/bench"))
+    host.write("/root/bench.crm", CONFIG.format(d1="params state=/run/bench/d1", d2="params state=/run/bench/d2"))
     for number in range(1, 4):
         (Host(number).root / "run/bench").mkdir(exist_ok=True)
     host.run("crm", "configure", "load", "update", "/root/bench.crm", check=True, timeout=120)

@@ -173,8 +173,8 @@ _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "constraints",
         ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket"),
     ),
-    ("op_defaults", ("meta_attributes",)),
-    ("rsc_defaults", ("meta_attributes",)),
+    ("op_defaults", ("meta_attributes", "instance_attributes")),
+    ("rsc_defaults", ("meta_attributes", "instance_attributes")),
     ("acls", ("acl_target", "acl_user", "acl_role", "acl_group")),
     ("fencing-topology", ("fencing-level",)),
     ("tags", ("tag",)),
@@ -198,9 +198,8 @@ _CHILDREN: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("group",), ("primitive", *_SETS[:2])),
     (("clone", "master"), ("primitive", "group", *_SETS[:2])),
     (("bundle",), ("docker", "podman", "rkt", "network", "storage", "primitive", *_SETS)),
-    (("rsc_location",), ("rule", "resource_set")),
-    (("rsc_colocation",), ("rule", "resource_set")),
-    (("rsc_order", "rsc_ticket"), ("resource_set",)),
+    (("rsc_location", "rsc_colocation"), ("rule", "resource_set", "lifetime")),
+    (("rsc_order", "rsc_ticket"), ("resource_set", "lifetime")),
     (("resource_set",), ("resource_ref",)),
     (("tag",), ("obj_ref",)),
     (("acl_role",), ("acl_permission",)),
@@ -242,7 +241,7 @@ _REQUIRED: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 #: Elements whose id refers to another element or is free text.
-_FREE_IDS = ("resource_ref", "obj_ref", "role", "node", "acl_target", "acl_group", "acl_user")
+_FREE_IDS = ("resource_ref", "obj_ref", "role", "role_ref", "node", "acl_target", "acl_group", "acl_user")
 
 #: Attributes that must name an id of the configuration.
 _REFERENCES = ("id-ref", "template", "rsc", "with-rsc", "first", "then")

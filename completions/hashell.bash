@@ -2,15 +2,16 @@
 
 _hashell_level() {
     case "$1" in
-    /) echo "cib cluster completion configure demo maintenance monitor node ra resource simulate status verify why" ;;
-    configure) echo "acl_group acl_target alert bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket save schema set show tag upgrade user verify xml" ;;
+    /) echo "cib cluster completion configure demo maintenance monitor node options ra resource simulate status verify why" ;;
+    configure) echo "acl_group acl_target alert bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket save schema set show tag upgrade user validate-all verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
-    resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores start status stop unmanage utilization" ;;
+    resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores start status stop trace unmanage untrace utilization" ;;
     node) echo "attribute clearstate delete fence maintenance online ready show standby status-attr utilization" ;;
     cluster) echo "destroy kill restart start status stop wait_for_startup" ;;
     cib) echo "commit delete diff import list new reset use" ;;
     maintenance) echo "action off on" ;;
     ra) echo "classes info list providers" ;;
+    options) echo "reset save set show" ;;
     *) return 1 ;;
     esac
 }

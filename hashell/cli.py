@@ -143,7 +143,7 @@ def _checked(options: Options, script: str, words: list[str]) -> tuple[Options, 
             break
     if options.form not in ("text", "json", "xml"):
         return usage_error(f"--output-as is text, json or xml, not {options.form}")
-    if any(s not in ("plain", "color", "color-always", "uppercase") for s in options.style.split(",")):
+    if any(s not in ("", "plain", "color", "color-always", "uppercase") for s in options.style.split(",")):
         return usage_error(f"-D is plain, color or color-always, not {options.style}")
     return options, script, words
 
@@ -172,7 +172,12 @@ def run_shell(options: Options, script: str, words: list[str]) -> int:
     from hashell.shell.session import Session
 
     terminal = sys.stdin is not None and sys.stdin.isatty()
-    session = Session(options, interactive=False)
+    try:
+        session = Session(options, interactive=False)
+    except HashellError as error:
+        print(error, file=sys.stderr)
+        return 64
+    session.tell(*session.preferences.problems)
     try:
         if words:
             code, at_level = batch.run_arguments(session, words)

@@ -190,6 +190,38 @@ class Cib:
             removed.append(ident)
         self.notes.append(f"removed {', '.join(removed)}" if removed else f"{name} has no move or ban constraints")
 
+    # -- tracing -------------------------------------------------------------------------------------------
+
+    def _operations(self, name: str, operation: str, interval: str) -> list[Element]:
+        owner = self.resource(name)
+        if owner.tag != "primitive":
+            raise _failed(f"{name} is not a primitive", "name one of its members")
+        return [op for op in owner.findall("operations/op") if (not operation or op.get("name") == operation)
+                and (not interval or op.get("interval") == interval)]
+
+    def trace(self, name: str, operation: str = "", interval: str = "", folder: str = "") -> None:
+        """Set trace_ra (and trace_dir) on operations; start and stop are made if they are not configured."""
+        owner = self.resource(name)
+        wanted = [operation] if operation else ["start", "stop"]
+        for action in wanted:
+            if owner.tag == "primitive" and not self._operations(name, action, interval):
+                holder = owner.find("operations")
+                target = holder if holder is not None else etree.SubElement(owner, "operations")
+                ident = free_id(f"{name}-{action}-{interval or '0'}", self._ids())
+                etree.SubElement(target, "op", id=ident, name=action, interval=interval or "0")
+        for op in self._operations(name, operation, interval):
+            self._set_pair(op, "instance_attributes", f"{op.get('id')}-instance_attributes", "trace_ra", "1")
+            if folder:
+                self._set_pair(op, "instance_attributes", f"{op.get('id')}-instance_attributes", "trace_dir", folder)
+        self.notes.append(f"{name} is traced; `resource untrace {name}` ends it")
+
+    def untrace(self, name: str, operation: str = "", interval: str = "") -> None:
+        found = [op for op in self._operations(name, operation, interval)
+                 if self._delete_pair(op, "instance_attributes", "trace_ra")]
+        for op in found:
+            self._delete_pair(op, "instance_attributes", "trace_dir")
+        self.notes.append(f"{name} is not traced any more" if found else f"{name} was not traced")
+
     # -- nodes ---------------------------------------------------------------------------------------------
 
     def set_node_attribute(

@@ -23,7 +23,7 @@ def values(session: Session, name: str, word: str) -> list[Candidate]:
     source = {
         "ids": _ids, "specs": _specs, "resources": _resources, "primitives": _primitives, "groups": _groups,
         "nodes": _nodes, "agents": _agents, "classes": _classes, "providers": _providers,
-        "properties": _properties, "schemas": _schemas, "load": _load, "shadows": _shadows,
+        "properties": _properties, "schemas": _schemas, "load": _load, "shadows": _shadows, "options": _options,
     }.get(name)
     if name == "files":
         return _files(word)
@@ -107,6 +107,12 @@ def _shadows(session: Session) -> list[Candidate]:
     from hashell.shell.commands.cib import shadows
 
     return [Candidate(name, "shadow CIB") for name in shadows(session)] + [Candidate("live", "the cluster itself")]
+
+
+def _options(session: Session) -> list[Candidate]:
+    from hashell.shell.preferences import PREFERENCES
+
+    return [Candidate(name, preference.about) for name, preference in PREFERENCES.items()]
 
 
 def _load(session: Session) -> list[Candidate]:

@@ -12,6 +12,7 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.shell.diagnostics import Note
 from hashell.shell.loop import LoopThread
 from hashell.shell.output import Output
+from hashell.shell.preferences import Preferences
 from hashell.shell.table import Level, load_tree
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Options:
     wait: bool = False
     debug: bool = False
     echo: bool = False
-    style: str = "color"
+    style: str = ""
     form: str = "text"
     shadow: str = ""
     node: str = ""
@@ -43,7 +44,8 @@ class Session:
     def __init__(self, options: Options | None = None, output: Output | None = None, *, interactive: bool = False,
                  root: Level | None = None) -> None:
         self.options = options or Options()
-        self.output = output or Output(self.options.style, self.options.form)
+        self.output = output or Output(self.options.style or "color", self.options.form)
+        self.preferences = Preferences()
         self.interactive = interactive
         self.root = root or load_tree()
         self.stack: list[Level] = [self.root]
@@ -52,6 +54,19 @@ class Session:
         self._loop = LoopThread()
         self._cluster: Cluster | None = None
         self._workspace: Workspace | None = None
+        self._given = (self.options.force, self.options.wait, self.options.style)
+        for name, value in self.options.temporary.items():
+            self.preferences.set(name, value)
+        self.apply_preferences()
+
+    def apply_preferences(self) -> None:
+        """Let the preferences decide what the command line left open."""
+        force, wait, style = self._given
+        self.options.force = force or self.preferences.on("core.force")
+        self.options.wait = wait or self.preferences.on("core.wait")
+        self.output.style = style or self.preferences.get("color.style")
+        if self._workspace is not None:
+            self._workspace.apply_preferences()
 
     # -- where we are --------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from hashell.client.diagnostics import Conflict
 from hashell.grammar.apply import Applier, Mode
 from hashell.grammar.check import check
 from hashell.grammar.configuration import Configuration
+from hashell.grammar.diagnostics import CheckWarning
 from hashell.grammar.edit import Editor
 from hashell.grammar.parser import CrmParser
 from hashell.grammar.schema_rules import schema_faults
@@ -48,6 +49,15 @@ class Workspace:
         self._base = cib
         self.original = Configuration(cib, self.agents, self.parser)
         self.config = Configuration(cib, self.agents, self.parser)
+        self.apply_preferences()
+
+    def apply_preferences(self) -> None:
+        """Sorting and hiding as the user wants them."""
+        preferences = self.session.preferences
+        hidden = tuple(preferences.get("core.obscure_pattern").replace("|", " ").split())
+        for config in (self.original, self.config):
+            config.sort = preferences.on("core.sort_elements")
+            config.obscure = hidden
 
     @property
     def pending(self) -> bool:
@@ -113,6 +123,10 @@ class Workspace:
 
     def _approve(self, force: bool) -> None:
         refused, found = self.findings()
+        if self.session.preferences.get("core.check_frequency") != "always":
+            found = []
+        if self.session.preferences.get("core.check_mode") == "relaxed":
+            found = [_as_warning(f) for f in found]
         self.session.tell(*refused, *(f for f in found if f not in refused))
         errors = [f for f in found if f.severity is Severity.ERROR]
         fatal = any(getattr(f, "fatal", False) for f in errors)
@@ -125,6 +139,13 @@ class Workspace:
 
     def _insist(self) -> bool:
         return self.session.ask("Do you still want to commit?")
+
+
+def _as_warning(finding: Diagnostic) -> Diagnostic:
+    """A semantic error as the warning it is in relaxed mode; fatal ones stay."""
+    if finding.severity is not Severity.ERROR or getattr(finding, "fatal", False):
+        return finding
+    return CheckWarning(message=finding.text(), hint=finding.remedy())
 
 
 def merge(base: etree._Element, mine: etree._Element, current: etree._Element) -> etree._Element | None:

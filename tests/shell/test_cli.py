@@ -89,3 +89,21 @@ def test_levels_and_navigation(hashell: Hashell) -> None:
     result = hashell(stdin="resource\nls\ncd ../configure\nls\nup\nquit\nstatus\n")
     assert "cleanup" in result.out and "rsc_defaults" in result.out and "Node List" not in result.out
     assert result.code == 0
+
+
+def test_options_are_kept_and_used(hashell: Hashell, tmp_path: Path) -> None:
+    assert hashell("-f", "-", stdin="options set check-mode relaxed\noptions save\n").code == 0
+    assert (tmp_path / ".config/hashell/hashell.conf").read_text() == "[core]\ncheck_mode = relaxed\n\n"
+    result = hashell("configure", "primitive", "b", "ocf:none:None")
+    assert result.code == 0 and "warning" in result.err
+    assert hashell("-o", "core.check_mode=strict", "configure", "primitive", "c", "ocf:none:None").code == 1
+    assert hashell("options", "show").out == "core.check_mode = relaxed\n"
+
+
+def test_damaged_options_are_told_and_do_not_stop(hashell: Hashell, tmp_path: Path) -> None:
+    path = tmp_path / ".config/hashell/hashell.conf"
+    path.parent.mkdir(parents=True)
+    for text in ("no section\n", "[core]\ncheck_mode = odd\n", "[core]\nnosuch = 1\n"):
+        path.write_text(text)
+        result = hashell("configure", "show")
+        assert result.code == 0 and "warning" in result.err and "node 1: node1" in result.out

@@ -113,3 +113,19 @@ def test_maintenance(hashell: Hashell) -> None:
     assert "maintenance-mode=true" in hashell("configure", "show").out
     assert "maintenance-mode=false" in (hashell("maintenance", "off"), hashell("configure", "show"))[1].out
     assert "rc=7" in hashell("maintenance", "action", "a", "monitor").out
+
+
+def test_trace_and_untrace(hashell: Hashell) -> None:
+    assert hashell("resource", "trace", "a").code == 0
+    shown = hashell("configure", "show", "a").out
+    assert shown.count("op_params trace_ra=1") == 2
+    assert hashell("resource", "untrace", "a").code == 0
+    assert "trace_ra" not in hashell("configure", "show", "a").out
+
+
+def test_validate_all(hashell: Hashell, tmp_path: Path) -> None:
+    hashell("resource", "param", "a", "set", "state", str(tmp_path / "a.state"))
+    assert hashell("configure", "validate-all", "a").code == 0
+    hashell("configure", "primitive", "v", "IPaddr2", "ip=not.an.address")
+    refused = hashell("configure", "validate-all", "v")
+    assert refused.code == 1 and "refuses v" in refused.err

@@ -74,6 +74,23 @@ def get_property(session: Session, words: list[str]) -> None:
         session.out(value)
 
 
+def validate_all(session: Session, words: list[str]) -> ExitCode:
+    from hashell.ra.agent import AgentId, AgentJob
+
+    element = session.workspace.config.get(words[0])
+    if element.tag != "primitive":
+        raise failed(f"{words[0]} is not a primitive", "validate-all asks the agent of a primitive")
+    params = {p.get("name", ""): p.get("value", "") for p in element.findall("instance_attributes/nvpair")}
+    agent = AgentId(element.get("class", ""), element.get("provider", ""), element.get("type", ""))
+    job = AgentJob(agent, words[0], "validate-all", 60.0, params=params)
+    result = session.run(session.workspace.agents.registry.run(job))
+    if int(result.rc) == 0:
+        session.note(f"{agent} accepts the parameters of {words[0]}")
+        return ExitCode.OK
+    raise failed(f"{agent} refuses {words[0]}: {result.reason or result.output.strip() or f'rc={int(result.rc)}'}",
+                 f"see: ra info {agent}")
+
+
 def schema(session: Session, words: list[str]) -> None:
     from hashell.model.schema import schema_names
 

@@ -24,15 +24,15 @@ from hashell.shell.session import Session
 Element = etree._Element
 
 
-def editor_command() -> list[str]:
+def editor_command(preferred: str = "") -> list[str]:
     """The user's editor as a command. Raises HashellError when there is none."""
-    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    chosen = preferred or os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if chosen:
         return shlex.split(chosen)
     for name in ("vim", "vi", "emacs", "nano"):
         if shutil.which(name):
             return [name]
-    raise HashellError(CommandFailed(message="no editor found", hint="set the environment variable EDITOR"))
+    raise HashellError(CommandFailed(message="no editor found", hint="set EDITOR, or: options set editor PROGRAM"))
 
 
 def edit(session: Session, words: list[str]) -> None:
@@ -41,7 +41,7 @@ def edit(session: Session, words: list[str]) -> None:
         raise HashellError(CommandFailed(message="edit is not allowed in batch mode",
                                          hint="use load, filter or set in scripts"))
     as_xml, elements, text = _selection(session, words)
-    command = editor_command()
+    command = editor_command(session.preferences.get("core.editor"))
     current = text
     while True:
         current = _run_editor(command, current, as_xml)

@@ -155,6 +155,16 @@ def clear(session: Session, words: list[str]) -> None:
     change(session, lambda cib: cib.clear(words[0], node))
 
 
+def trace(session: Session, words: list[str]) -> None:
+    operation, interval, folder = (*words[1:], "", "", "")[:3]
+    change(session, lambda cib: cib.trace(words[0], operation, interval, folder))
+
+
+def untrace(session: Session, words: list[str]) -> None:
+    operation, interval = (*words[1:], "", "")[:2]
+    change(session, lambda cib: cib.untrace(words[0], operation, interval))
+
+
 # -- what needs the daemons --------------------------------------------------------------------------------------
 
 

@@ -137,6 +137,8 @@ def _commands() -> tuple[Command, ...]:
         Command("get_property", "configure:get_property", "show the value of cluster options",
                 (Argument("NAME", "properties", repeat=True),),
                 "get_property [-t] NAME…\n\n-t prints true or false.", ("get-property", "show_property")),
+        Command("validate-all", "configure:validate_all", "have an agent check its parameters",
+                (Argument("RESOURCE", "primitives"),), "validate-all RESOURCE", ("validate_all",)),
         Command("ptest", "configure:ptest", "show what the cluster would do with the changes",
                 (Argument("WORD", "", ("nograph", "v", "scores", "utilization", "actions"), optional=True,
                           repeat=True),), "ptest [scores] [utilization] [actions]", ("simulate",)),

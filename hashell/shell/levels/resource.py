@@ -54,6 +54,17 @@ def _actions() -> tuple[Command, ...]:
     )
 
 
+def _tracing() -> tuple[Command, ...]:
+    words = (_RSC, Argument("OPERATION", optional=True), Argument("INTERVAL", optional=True))
+    return (
+        Command("trace", "resource:trace", "have the agent write a trace of what it does",
+                (*words, Argument("FOLDER", "files", optional=True)),
+                "trace RESOURCE [OPERATION] [INTERVAL] [FOLDER]\n\nWithout OPERATION all of them; for agents written "
+                "in shell with the usual library."),
+        Command("untrace", "resource:untrace", "end the trace", words, "untrace RESOURCE [OPERATION] [INTERVAL]"),
+    )
+
+
 def resource_level() -> Level:
     looks = (
         Command("status", "resource:status", "show resources and where they run",
@@ -72,4 +83,4 @@ def resource_level() -> Level:
         _attribute("meta", "meta attribute"), _attribute("param", "parameter"),
         _attribute("utilization", "utilization attribute"),
     )
-    return Level("resource", "start, stop, move and look at resources", _actions() + looks + attributes)
+    return Level("resource", "start, stop, move and look at resources", _actions() + looks + attributes + _tracing())

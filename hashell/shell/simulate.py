@@ -233,11 +233,11 @@ def _run(options: argparse.Namespace) -> ExitCode:
         write_file(options.save_input, pretty(cib))
     simulation = Simulation(cib, request, now, _write)
     ws = simulation.status()
-    _show_problems(ws, options)
     if not ws.accepted:
         raise HashellError(*ws.messages, exit_code=ExitCode.OLD)
     if request.schedule:
         _decide(options, request, simulation, ws)
+    _show_problems(ws, options)
     for name in (options.save_output, options.xml_file if options.in_place else None):
         if name:
             write_file(name, pretty(simulation.cib))

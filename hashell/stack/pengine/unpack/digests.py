@@ -100,7 +100,7 @@ def _calculate(
     everything = _filtered(params, timeout)
     data.digest_all = parameters_digest(everything)
     if ws.sanitized or rsc.fence_device:
-        data.digest_secure = _secure_digest(rsc, params, instance, timeout, entry)
+        data.digest_secure = _secure_digest(rsc, params, instance, entry)
     if entry is not None and entry.xml.get("op-restart-digest") is not None:
         listed = entry.xml.get("op-force-restart")
         restart = everything
@@ -111,7 +111,7 @@ def _calculate(
 
 
 def _secure_digest(
-    rsc: Resource, params: dict[str, str], instance: dict[str, str], timeout: str | None, entry: Entry | None
+    rsc: Resource, params: dict[str, str], instance: dict[str, str], entry: Entry | None
 ) -> str:
     secrets = entry.xml.get("op-secure-params") if entry is not None else _DEFAULT_SECRETS
     version = entry.xml.get("crm_feature_set") if entry is not None else None
@@ -121,7 +121,7 @@ def _secure_digest(
         chosen = {name: value for name, value in chosen.items() if f" {name} " not in secrets}
     if not modern and rsc.fence_device:
         chosen = {name: value for name, value in chosen.items() if not name.startswith("pcmk_")}
-    return parameters_digest(_filtered(chosen, timeout if modern else None))
+    return parameters_digest(_filtered(chosen, None))
 
 
 def compare_digests(ws: WorkingSet, rsc: Resource, entry: Entry, node: Node) -> DigestData:

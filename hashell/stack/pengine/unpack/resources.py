@@ -60,7 +60,7 @@ def unpack_resource(ws: WorkingSet, element: _Element, parent: Resource | None) 
         config_error(ws, "resource", element, id=rsc.id, value="its parts cannot be used")
         return None
     if ws.symmetric_cluster or (rsc.is_remote_connection and "container" in rsc.meta):
-        resource_location(ws, rsc, None, 0, symmetric_default=True)
+        resource_location(ws, rsc, None, 0, symmetric_default=ws.symmetric_cluster)
     context = Context(ws.now)
     apply_blocks(blocks_of(ws, xml, "utilization"), context, rsc.utilization)
     note_change(ws, context.next_change)

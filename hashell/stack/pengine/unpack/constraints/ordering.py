@@ -70,9 +70,7 @@ def _kind(ws: WorkingSet, element: _Element) -> str:
     return OrderKind.MANDATORY
 
 
-def _symmetry(ws: WorkingSet, element: _Element, parent_kind: str, parent_text: str | None) -> str:
-    own = element.get("kind") is not None or element.get("score") is not None
-    kind = _kind(ws, element) if own else parent_kind
+def _symmetry(ws: WorkingSet, element: _Element, kind: str, parent_text: str | None) -> str:
     symmetric = boolean(element.get("symmetrical"))
     if symmetric is None and parent_text is not None:
         symmetric = is_true(parent_text)
@@ -153,7 +151,7 @@ def _within_set(ws: WorkingSet, resource_set: _Element, parent_kind: str, parent
     task = resource_set.get("action") or "start"
     sequential_text = resource_set.get("sequential")
     sequential = sequential_text is None or is_true(sequential_text)
-    symmetry = _symmetry(ws, resource_set, parent_kind, parent_symmetrical)
+    symmetry = _symmetry(ws, resource_set, kind, parent_symmetrical)
     flags = _flags(kind, task, symmetry)
     members = set_resources(ws, resource_set)
     if members is None:

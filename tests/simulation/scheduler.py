@@ -98,7 +98,8 @@ def _place(
     stops: dict[str, list[int]],
     quorate: bool,
 ) -> None:
-    candidates = [n for n in online if not n.leaving and name not in n.failed] if quorate else []
+    staying = [n for n in online if not n.leaving] if quorate else []
+    candidates = [n for n in staying if name not in n.failed] or staying
     holders = [n for n in nodes if name in n.active]
     wanted = next((n for n in candidates if n in holders), None)
     if wanted is None and candidates:

@@ -427,10 +427,15 @@ class CibCore:
         if not current or answer.get("digest") == self.digest():
             return []
         root = answer.find("cib_calldata/cib")
-        version = CibVersion.of(root) if root is not None else "unknown"
-        text = f"the CIB of {sender} differs: {version} there, {CibVersion.of(self.document)} here; sending ours"
-        request = etree.Element("sync", t="cib", cib_op="cib_sync_one")
-        return [LogLine("notice", text), SendPeer(messages.sync_copy(request, sender, self.document), sender)]
+        version = CibVersion.of(root) if root is not None else None
+        text = f"the CIB of {sender} differs: {version or 'unknown'} there, {CibVersion.of(self.document)} here"
+        if version is not None and version > CibVersion.of(self.document):
+            # Ours would be refused as older: it is the peer's that all must have (a change overtook a join's copy).
+            spread = etree.Element("cib_command", t="cib", cib_op="cib_sync", cib_host=sender)
+            spread.set("cib_delegated_from", self.node)
+            return [LogLine("notice", f"{text}; asking for theirs"), SendPeer(spread, sender)]
+        copy = messages.sync_copy(etree.Element("sync", t="cib", cib_op="cib_sync_one"), sender, self.document)
+        return [LogLine("notice", f"{text}; sending ours"), SendPeer(copy, sender)]
 
     def timer(self, name: str, now: float) -> list[Effect]:
         """A timer ran out."""

@@ -10,6 +10,7 @@ an input moves the state and has actions, done in a fixed order by the parts of 
 - `transitioner.py`, `graph.py`, `aborts.py`, `throttle.py`: carrying the transition out, computing anew on changes;
 - `lrm.py`, `lrmstate.py`, `history.py`: operations on this node and their records in the CIB;
 - `members.py`, the election: who is there, who shall be DC;
+- `startup.py`: what is looked at first, and a stop that comes early;
 - `routing.py`: which message is whose.
 
 A turn is one call of an input method: it queues inputs of the state machine and drains that queue before it returns
@@ -25,16 +26,16 @@ from lxml import etree
 
 from hashell.stack.crmd.aborts import findings, touches
 from hashell.stack.crmd.context import CIB_TIMER, CibCallback, Context
-from hashell.stack.crmd.effects import ExitDaemon, OpenIpc
+from hashell.stack.crmd.effects import ExitDaemon
 from hashell.stack.crmd.fsa import STARTUP_ACTIONS, State, step
 from hashell.stack.crmd.history import Operation
 from hashell.stack.crmd.join import ANNOUNCE_TIMER, DcJoin, Joiner
 from hashell.stack.crmd.lrm import LocalExecutor
 from hashell.stack.crmd.members import Member, Membership
 from hashell.stack.crmd.office import QUORUM_TIMER, RETRY_TIMER, Office
-from hashell.stack.crmd.options import Options
 from hashell.stack.crmd.peers import JoinPhase
 from hashell.stack.crmd.routing import Router
+from hashell.stack.crmd.startup import Startup
 from hashell.stack.crmd.transitioner import ACTION_TIMER, Transitioner
 from hashell.stack.effects import CancelTimer, Effect, SetTimer
 from hashell.stack.election.core import TIMER as ELECTION_TIMER
@@ -75,8 +76,7 @@ class Controller:
         self.router = Router(self.ctx, self.lrm, self.te, self.members.vote)
         self.exited = False
         self._new_uuid = new_uuid
-        self._started = False
-        self._configured = False
+        self.startup = Startup(self.ctx, self.election)
         self._load_mode = -1
         self._actions = self._action_table()
 
@@ -95,11 +95,7 @@ class Controller:
     def shutdown(self, now: float) -> list[Effect]:
         """The supervisor wants us to end: have the resources moved away, then leave."""
         self._turn(now)
-        if not self.ctx.shutting_down:
-            self.ctx.shutting_down = True
-            self.ctx.log("notice", "shutting down")
-            self.ctx.emit(SetTimer("shutdown-escalation", self.ctx.options.shutdown_escalation))
-            self.ctx.raise_input("SHUTDOWN")
+        self.startup.stop()
         return self._finish()
 
     def peer_message(self, sender: str, message: etree._Element, now: float) -> list[Effect]:
@@ -119,7 +115,7 @@ class Controller:
         """The members of the controllers' group: node ids and names."""
         self._turn(now)
         self.members.cpg(members)
-        self._try_started()
+        self.startup.try_started()
         self._shorten_wait()
         return self._finish()
 
@@ -127,7 +123,7 @@ class Controller:
         """The cluster's membership as the quorum service sees it; an empty first view is ignored."""
         self._turn(now)
         self.members.quorum(quorate, ring_id, members)
-        self._try_started()
+        self.startup.try_started()
         self._shorten_wait()
         return self._finish()
 
@@ -155,7 +151,7 @@ class Controller:
         if int(notification.get("cib_rc") or "0") < 0:
             return self._finish()
         if touches(diff, "crm_config"):
-            self._read_options()
+            self.startup.read_options()
         done, state = self.te.graph.complete, self.ctx.state
         if self.te.active and not (done and state not in (State.IDLE, State.TE, State.PE)):
             busy = bool(self.te.graph.pending())
@@ -234,7 +230,7 @@ class Controller:
     def load(self, mode: int, limit: int, now: float) -> list[Effect]:
         """This node's load was measured; peers are told when the mode changed."""
         self._turn(now)
-        if mode != self._load_mode and self._started:
+        if mode != self._load_mode and self.startup.started:
             self._load_mode = mode
             extra = {"crm-limit-mode": str(mode), "crm-limit-max": str(limit)}
             self.ctx.send(self.ctx.request("throttle", "crmd", "crmd", origin="throttle_send_command", extra=extra))
@@ -308,6 +304,7 @@ class Controller:
     def _step(self, event: str, data: Any) -> None:
         previous = self.ctx.state
         following, actions = step(previous, event)
+        self.ctx.shutting_down = self.ctx.shutting_down or event == "SHUTDOWN"
         level = "debug" if previous is following else "info"
         self.ctx.log(level, f"{previous} -> {following} on I_{event}")
         self.ctx.state = following
@@ -374,7 +371,7 @@ class Controller:
         return {
             "EXIT_0": lambda _: self.ctx.emit(ExitDaemon(0)),
             "EXIT_1": lambda _: self.ctx.emit(ExitDaemon(1)),
-            "READCONFIG": lambda _: self._read_options(),
+            "READCONFIG": lambda _: self.startup.look_around(),
             "RECOVER": lambda _: self._recover(),
             "DC_TIMER_STOP": lambda _: self.ctx.emit(CancelTimer("dc-deadtime")),
             "DC_TIMER_START": lambda _: self.ctx.emit(SetTimer("dc-deadtime", self._dc_wait())),
@@ -399,16 +396,6 @@ class Controller:
             "LRM_DISCONNECT": lambda _: self._leave_executor(),
         }
 
-    def _try_started(self) -> None:
-        """Leave S_STARTING once we are a member and the options are known (section 3.2 step 2)."""
-        ourselves = self.ctx.peers.get(self.ctx.name)
-        if self.ctx.state is not State.STA or self._started or not self._configured:
-            return
-        if ourselves is not None and ourselves.active:
-            self._started = True
-            self.ctx.emit(OpenIpc())
-            self.ctx.raise_input("PENDING")
-
     def _recover(self) -> None:
         self.ctx.log("error", "leaving after an error, to be started anew")
         self.ctx.emit(ExitDaemon(1))
@@ -417,18 +404,6 @@ class Controller:
         active = self.lrm.state.active()
         if active:
             self.ctx.log("warning", f"leaving with active resources: {', '.join(active)}")
-
-    def _read_options(self) -> None:
-        self.ctx.cib("cib_query", "crm_config", None, 0, self._options_read)
-
-    def _options_read(self, rc: int, crm_config: etree._Element | None) -> None:
-        if rc not in (0, -6):
-            self.ctx.log("error", f"cluster options could not be read (CIB error {rc})")
-        else:
-            self.ctx.options = Options.read(crm_config)
-            self.election.timeout_seconds = self.ctx.options.election_timeout
-        self._configured = True
-        self._try_started()
 
     def _expected_down(self, node_id: str) -> bool:
         peer = self.ctx.peers.by_id(node_id)

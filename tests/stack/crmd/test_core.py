@@ -363,9 +363,21 @@ def test_load_is_told_once_per_mode() -> None:
     assert modes == ["0", "256"]
 
 
-def test_shutdown_before_start_is_immediate() -> None:
+def test_shutdown_at_the_start_is_quick() -> None:
     world = PerfectWorld(1)
     world.start(1)
     host = world.hosts[1]
     host.do(lambda core: core.shutdown(world.now))
+    world.run(0.1)
     assert host.exit_code == 0
+
+
+def test_shutdown_after_a_crash_stops_what_was_left_behind() -> None:
+    world = cluster(3, "a")
+    world.crash(1, machine=False)
+    world.run(0.5)
+    world.start(1)
+    host = world.hosts[1]
+    host.do(lambda core: core.shutdown(world.now))
+    world.run_until(lambda: not host.alive, 60)
+    assert host.exit_code == 0 and 1 not in world.holders("a")

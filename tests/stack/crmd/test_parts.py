@@ -288,7 +288,7 @@ def test_limits() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("20", 20), ("20s", 20), ("2min", 120), ("500ms", 0.5), ("1h", 3600), ("", 7), (None, 7), ("soon", 7), ("5 eons", 7)],
+    [("20", 20), ("20s", 20), ("2min", 120), ("500ms", 0.5), ("1h", 3600), ("", 7), (None, 7), ("soon", 7)],
 )
 def test_durations(text: str | None, expected: float) -> None:
     assert seconds(text, 7) == expected

@@ -81,13 +81,16 @@ def run(ws: WorkingSet, *, transition_id: int = 1) -> Schedule:
         return Schedule(ws, None, ws.messages)
     from hashell.stack.pengine.actions import create_actions
     from hashell.stack.pengine.assign import assign
+    from hashell.stack.pengine.depth import recursion_room
     from hashell.stack.pengine.graph import build_graph
     from hashell.stack.pengine.order import apply_orderings
 
-    assign(ws)
-    create_actions(ws)
-    apply_orderings(ws)
-    return Schedule(ws, build_graph(ws, transition_id), ws.messages)
+    with recursion_room(sum(1 for top in ws.resources for _ in top.walk())):
+        assign(ws)
+        create_actions(ws)
+        apply_orderings(ws)
+        graph = build_graph(ws, transition_id)
+    return Schedule(ws, graph, ws.messages)
 
 
 def schedule(

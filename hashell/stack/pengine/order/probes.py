@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from hashell.stack.pengine.state import Resource, WorkingSet
 
 _TRUE = frozenset({"true", "on", "yes", "y", "1"})
+_UNDO = {"start": "stop", "promote": "demote"}
 
 
 def order_probes(ws: WorkingSet) -> None:
     """All orderings of probes that follow from other relations."""
+    leading = _leading_to_restarts(ws)
     for top in ws.resources:
         for rsc in top.leaves():
             if rsc.variant == Variant.PRIMITIVE:
-                _order_probes_of(ws, rsc)
+                _order_probes_of(ws, rsc, leading)
     for order in list(ws.ordering_constraints):
         _order_before_then_of_stop(order)
 
@@ -33,16 +35,16 @@ def _probes(rsc: Resource) -> list[Action]:
     return find_actions(rsc, f"{rsc.id}_monitor_0")
 
 
-def _order_probes_of(ws: WorkingSet, rsc: Resource) -> None:
+def _order_probes_of(ws: WorkingSet, rsc: Resource, leading: set[int]) -> None:
     undone: dict[int, list[Action]] = {}
     for probe in _probes(rsc):
         for relation in reversed(list(probe.after)):
             _add_start_orderings(probe, relation)
             after = relation.action
-            if probe.task != "monitor":
+            if probe.task != "monitor" or after.id not in leading:
                 continue
             if after.id not in undone:
-                undone[after.id] = _undone_by_restarts(ws, rsc, after)
+                undone[after.id] = _undone_by_restarts(ws, rsc, after, leading)
             for then in undone[after.id]:
                 relate(probe, then, Rel.ORDERED)
 
@@ -68,7 +70,30 @@ def _add_start_orderings(probe: Action, relation: Relation) -> None:
             relate(probe, start, Rel.ORDERED | Rel.UNRUNNABLE_FIRST_BLOCKS)
 
 
-def _undone_by_restarts(ws: WorkingSet, rsc: Resource, after: Action) -> list[Action]:
+def _leading_to_restarts(ws: WorkingSet) -> set[int]:
+    """Ids of all actions from which relations may lead to a start or promote with something to undo.
+
+    A first, linear look from the far end: without it each probe would go through everything that follows from it.
+    """
+    leading: set[int] = set()
+    pending: list[Action] = []
+    for action in ws.actions:
+        undo = _UNDO.get(action.task)
+        if action.rsc is None or action.rsc.variant != Variant.PRIMITIVE:
+            continue
+        probe = action.task == "monitor" and not action.interval_ms
+        if probe or (undo is not None and find_actions(action.rsc, f"{action.rsc.id}_{undo}_0")):
+            leading.add(action.id)
+            pending.append(action)
+    while pending:
+        for relation in pending.pop().before:
+            if relation.action.id not in leading:
+                leading.add(relation.action.id)
+                pending.append(relation.action)
+    return leading
+
+
+def _undone_by_restarts(ws: WorkingSet, rsc: Resource, after: Action, leading: set[int]) -> list[Action]:
     """Stops and demotes of other resources that a restart may require which the probed resource's state leads to."""
     found: list[Action] = []
     seen = {after.id}
@@ -77,7 +102,7 @@ def _undone_by_restarts(ws: WorkingSet, rsc: Resource, after: Action) -> list[Ac
         following = next(pending[-1], None)
         if following is None:
             pending.pop()
-        elif following.id not in seen:
+        elif following.id in leading and following.id not in seen:
             seen.add(following.id)
             pending.append(_follow_restarts(ws, rsc, following, found))
     return found
@@ -89,7 +114,7 @@ def _follow_restarts(ws: WorkingSet, rsc: Resource, after: Action, found: list[A
     compatible: Resource | None = None
     if after.rsc is not None:
         if after.rsc.variant == Variant.PRIMITIVE and after.rsc is not rsc:
-            undo = {"start": "stop", "promote": "demote"}.get(after.task)
+            undo = _UNDO.get(after.task)
             if undo is not None:
                 thens = find_actions(after.rsc, f"{after.rsc.id}_{undo}_0")
                 found.extend(then for then in thens if not then.flags & Act.PSEUDO)

@@ -179,6 +179,7 @@ class Cluster:
             node.machine,
             cpu=lambda: (int(self.net.now - began) // 10, node.id),
             instance=self._numbers % 10000,
+            node_list=[n.name for n in self.nodes.values()],
         )
         self._join(node, 2)
         ring = self.net.node(node.id)

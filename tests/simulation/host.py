@@ -5,7 +5,7 @@ The surroundings (`World`) give virtual time and carry messages and CIB requests
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -57,6 +57,7 @@ class ControllerHost:
         cpu: Callable[[], tuple[int, int]] | None = None,
         scheduler: Callable[[etree._Element, int], etree._Element] = compute,
         instance: int = 0,
+        node_list: Sequence[str] = (),
     ) -> None:
         self.world = world
         self.node_id = node_id
@@ -82,6 +83,7 @@ class ControllerHost:
             cpu or (lambda: (0, node_id)),
             lambda: f"00000000-0000-0000-{instance:04d}-{node_id:06d}{self._uuid_count():06d}",
             properties={"dc-version": "3.0.0-sim", "cluster-infrastructure": "corosync"},
+            node_list=node_list,
         )
         self._uuids = 0
 

@@ -7,10 +7,12 @@ The compact form has no white space between elements, attributes in document ord
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from io import StringIO
 
 from lxml import etree
 
+_Writer = Callable[[str], object]
 _ATTRIBUTE = re.compile(r'[<>&"\x01-\x1f\x7f]')
 _TEXT = re.compile(r"[<>&\x01-\x08\x0b-\x1f\x7f]")
 _NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;"}
@@ -52,7 +54,7 @@ def compact(element: etree._Element, omit: frozenset[str] = frozenset()) -> str:
     return out.getvalue()
 
 
-def _write(element: etree._Element, write, omit: frozenset[str]) -> None:  # type: ignore[no-untyped-def]
+def _write(element: etree._Element, write: _Writer, omit: frozenset[str]) -> None:
     tag = element.tag
     if not isinstance(tag, str):
         if isinstance(element, etree._Comment):
@@ -61,7 +63,7 @@ def _write(element: etree._Element, write, omit: frozenset[str]) -> None:  # typ
     write(f"<{tag}")
     for name, value in element.items():
         if name not in omit:
-            write(f' {name}="{_ATTRIBUTE.sub(_escape, value)}"')
+            write(f' {name}="{_ATTRIBUTE.sub(_escape, str(value))}"')
     text = element.text if element.text and not element.text.isspace() else None
     if text is None and not len(element):
         write("/>")
@@ -81,15 +83,15 @@ def pretty(element: etree._Element, level: int = 0) -> str:
     return out.getvalue()
 
 
-def _write_pretty(element: etree._Element, write, level: int) -> None:  # type: ignore[no-untyped-def]
+def _write_pretty(element: etree._Element, write: _Writer, level: int) -> None:
     indent = "  " * level
     if not isinstance(element.tag, str):
         if isinstance(element, etree._Comment):
             write(f"{indent}<!--{element.text}-->\n")
         return
     write(f"{indent}<{element.tag}")
-    for name, value in element.items():
-        write(f' {name}="{_ATTRIBUTE.sub(_escape, value)}"')
+    for name, value in element.attrib.items():
+        write(f' {name}="{_ATTRIBUTE.sub(_escape, str(value))}"')
     text = element.text if element.text and not element.text.isspace() else None
     if text is None and not len(element):
         write("/>\n")

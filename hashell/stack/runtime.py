@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from logging.handlers import WatchedFileHandler
 
@@ -33,7 +34,10 @@ def setup_logging(settings: NodeSettings, daemon: str) -> logging.Logger:
     logging.addLevelName(NOTICE, "NOTICE")
     settings.log_dir.mkdir(parents=True, exist_ok=True)
     handler = WatchedFileHandler(settings.log_dir / "hashell.log")
-    handler.setFormatter(logging.Formatter(f"%(asctime)s {settings.name or '-'} {daemon}[%(process)d] %(levelname)s: %(message)s"))
+    node = settings.name or socket.gethostname()
+    handler.setFormatter(
+        logging.Formatter(f"%(asctime)s {node} {daemon}[%(process)d] %(levelname)s: %(message)s")
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if settings.env.get("HASHELL_DEBUG") else logging.INFO)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -53,4 +54,5 @@ class NodeSettings:
             raise ValueError("settings are not a JSON object")
         paths = {f.name for f in fields(cls) if f.type == "Path"}
         known = {f.name for f in fields(cls)}
-        return cls(**{k: Path(v) if k in paths else v for k, v in data.items() if k in known})
+        values: dict[str, Any] = {k: Path(v) if k in paths else v for k, v in data.items() if k in known}
+        return cls(**values)

@@ -63,7 +63,7 @@ def _write(element: etree._Element, write: _Writer, omit: frozenset[str]) -> Non
     write(f"<{tag}")
     for name, value in element.items():
         if name not in omit:
-            write(f' {name}="{_ATTRIBUTE.sub(_escape, str(value))}"')
+            write(f' {str(name)}="{_ATTRIBUTE.sub(_escape, str(value))}"')
     text = element.text if element.text and not element.text.isspace() else None
     if text is None and not len(element):
         write("/>")
@@ -91,7 +91,7 @@ def _write_pretty(element: etree._Element, write: _Writer, level: int) -> None:
         return
     write(f"{indent}<{element.tag}")
     for name, value in element.attrib.items():
-        write(f' {name}="{_ATTRIBUTE.sub(_escape, str(value))}"')
+        write(f' {str(name)}="{_ATTRIBUTE.sub(_escape, str(value))}"')
     text = element.text if element.text and not element.text.isspace() else None
     if text is None and not len(element):
         write("/>\n")

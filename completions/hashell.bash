@@ -2,7 +2,7 @@
 
 _hashell_level() {
     case "$1" in
-    /) echo "cib cluster completion configure demo maintenance monitor node options ra resource simulate status verify why" ;;
+    /) echo "cib cluster completion configure corosync demo maintenance monitor node options ra resource simulate status verify why" ;;
     configure) echo "acl_group acl_target alert bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket save schema set show tag upgrade user validate-all verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
     resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores start status stop trace unmanage untrace utilization" ;;
@@ -10,6 +10,7 @@ _hashell_level() {
     cluster) echo "destroy kill restart start status stop wait_for_startup" ;;
     cib) echo "commit delete diff import list new reset use" ;;
     maintenance) echo "action off on" ;;
+    corosync) echo "get reload show status" ;;
     ra) echo "classes info list providers" ;;
     options) echo "reset save set show" ;;
     *) return 1 ;;
@@ -46,6 +47,7 @@ _hashell_words() {
     node/status-attr:1) echo "set delete show" ;;
     cib/new:1) echo "withstatus force empty" ;;
     maintenance/action:1) echo "start stop monitor promote demote validate-all" ;;
+    corosync/status:0) echo "ring quorum cpg" ;;
     *) return 1 ;;
     esac
 }

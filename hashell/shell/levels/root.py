@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashell.shell.levels.cib import cib_level
 from hashell.shell.levels.cluster import cluster_level
 from hashell.shell.levels.configure import configure_level
+from hashell.shell.levels.corosync import corosync_level
 from hashell.shell.levels.maintenance import maintenance_level
 from hashell.shell.levels.node import node_level
 from hashell.shell.levels.options import options_level
@@ -31,6 +32,6 @@ def root_level() -> Level:
                     (Argument("bash|zsh|fish", "", ("bash", "zsh", "fish")),), "completion bash|zsh|fish"),
         ),
         (configure_level(), resource_level(), node_level(), cluster_level(), cib_level(), maintenance_level(),
-         ra_level(), options_level()),
+         corosync_level(), ra_level(), options_level()),
         "Type a command, or the name of a level to enter it. TAB completes, `help COMMAND` explains.",
     )

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 def register(ws: WorkingSet, rsc: Resource) -> None:
     """Make the resource and everything below it known by id. The first of an id wins."""
     index: dict[str, Resource] = ws.caches.setdefault("rsc_by_id", {})
+    serial: dict[Resource, int] = ws.caches.setdefault("rsc_serial", {})
     for each in rsc.walk():
         index.setdefault(each.id, each)
+        serial[each] = len(serial)
 
 
 def set_history_id(ws: WorkingSet, rsc: Resource, id: str | None) -> None:
@@ -39,7 +41,10 @@ def find_resource(ws: WorkingSet, id: str) -> Resource | None:
     recorded: list[Resource] = ws.caches.setdefault("rsc_by_history", {}).get(id, [])
     if len(recorded) < 2:
         return recorded[0] if recorded else None
-    return next((r for top in ws.resources for r in top.walk() if r.history_id == id), None)
+    top = recorded[0].top(include_bundle=True)
+    if all(rsc.top(include_bundle=True) is top for rsc in recorded):
+        return min(recorded, key=ws.caches["rsc_serial"].__getitem__)
+    return next((r for each in ws.resources for r in each.walk() if r.history_id == id), None)
 
 
 def blocks_of(ws: WorkingSet, element: _Element, tag: str) -> list[Block]:

@@ -70,8 +70,7 @@ class Daemon:
                 log.log(_LEVELS[note.severity], "%s", note)
         except Exception:
             log.exception("the policy engine failed on an input, which is saved")
-        cib.set("execution-date", str(int(now)))
-        path = await asyncio.to_thread(self._store.save, cib, series, _limit(cib, series))
+        path = await asyncio.to_thread(self._store.save, cib, series, _limit(cib, series), int(now))
         answer = envelope.reply(message, graph, origin="handle_pecalc_request")
         if path:
             answer.set("crm-tgraph-in", path)

@@ -30,13 +30,18 @@ class InputStore:
         self._last_digest = ""
         self._last_name = ""
 
-    def save(self, cib: etree._Element, series: str, limit: int) -> str:
-        """Save an input in a series of at most `limit` files; its path, or '' when it could not or should not be."""
+    def save(self, cib: etree._Element, series: str, limit: int, made: int = 0) -> str:
+        """Save an input in a series of at most `limit` files; its path, or '' when it could not or should not be.
+
+        `made`, epoch seconds, is noted in the file; the same input at another time is still the same input.
+        """
         if limit == 0:
             return ""
+        cib.attrib.pop("execution-date", "")
         digest = digest_v1(cib) + series
         if digest == self._last_digest:
             return self._last_name
+        cib.set("execution-date", str(made))
         try:
             path = self.folder / f"{series}-{self._next(series, limit)}.bz2"
             _write(path, bz2.compress(pretty(cib).encode()))

@@ -145,6 +145,7 @@ _hashell() {
         [[ -z "$path" ]] && entries+=(%(options)s)
     else
         local line
+        entries=()
         for line in "${(@f)$(hashell _complete "$BUFFER[1,CURSOR]" 2>/dev/null)}"; do
             [[ -n "$line" ]] && entries+=("${${line%%%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}")
         done

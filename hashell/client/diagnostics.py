@@ -120,3 +120,18 @@ class UnwritableCib(Diagnostic):
 
     def remedy(self) -> str:
         return "check the folder's permissions and free space; the file is as it was"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeImpossible(Diagnostic):
+    """A change that does not fit the configuration; `message` says why, `hint` what helps."""
+
+    code = "H509"
+    message: str
+    hint: str = ""
+
+    def text(self) -> str:
+        return self.message
+
+    def remedy(self) -> str:
+        return self.hint

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from hashell.client import changes
 from hashell.model.diagnostics import HashellError
-from hashell.shell import changes
 from hashell.shell.commands.resource import change, failed
 from hashell.shell.diagnostics import WrongArguments
 from hashell.shell.session import Session

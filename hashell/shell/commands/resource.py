@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from lxml import etree
 
+from hashell.client import changes
 from hashell.model.diagnostics import HashellError
-from hashell.shell import changes
 from hashell.shell.diagnostics import CommandFailed, WrongArguments
 from hashell.shell.session import Session
 

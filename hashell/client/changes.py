@@ -1,4 +1,4 @@
-"""Changes that the resource and node levels make to a CIB, with the ids that Pacemaker's own tools would use. Pure."""
+"""Changes to a CIB that commands and monitor make, with the ids that Pacemaker's own tools would use. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import difflib
 
 from lxml import etree
 
+from hashell.client.diagnostics import ChangeImpossible
 from hashell.model.diagnostics import HashellError
 from hashell.model.ids import free_id, sanitize_id
-from hashell.shell.diagnostics import CommandFailed
 
 Element = etree._Element
 
@@ -17,7 +17,7 @@ RESOURCES = ("primitive", "group", "clone", "master", "bundle")
 
 
 def _failed(message: str, hint: str = "") -> HashellError:
-    return HashellError(CommandFailed(message=message, hint=hint))
+    return HashellError(ChangeImpossible(message=message, hint=hint))
 
 
 class Cib:

@@ -40,7 +40,7 @@ _FLAGS = {"-F": "force", "--force": "force", "-n": "decline", "--no": "decline",
 _VALUES = {"-c": "shadow", "--cib": "shadow", "-N": "node", "--node": "node", "-D": "style", "--display": "style",
            "--output-as": "form"}
 #: Commands that are programs with options of their own: word -> module with main(argv) -> int.
-PROGRAMS = {"simulate": "hashell.shell.simulate", "monitor": "hashell.tui.main", "demo": "hashell.shell.demo"}
+PROGRAMS = {"simulate": "hashell.shell.simulate", "monitor": "hashell.tui.main", "demo": "hashell.demo"}
 
 
 def main(argv: list[str] | None = None) -> int:

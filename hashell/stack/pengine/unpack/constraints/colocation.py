@@ -109,19 +109,39 @@ def _within_set(ws: WorkingSet, element: _Element, resource_set: _Element, defau
     ordering = resource_set.get("ordering")
     with_previous = ordering is None or ordering.lower() == "group"
     role, id = resource_set.get("role"), resource_set.get("id") or ""
-    earlier: list[Resource] = []
-    for ref in resource_set.iterchildren("resource_ref"):
-        rsc = find_constraint_resource(ws, ref.get("id"))
+    names = [ref.get("id") for ref in resource_set.iterchildren("resource_ref")]
+    previous: Resource | None = None
+    for name in names:
+        rsc = find_constraint_resource(ws, name)
         if rsc is None:
-            unknown_resource(ws, element, ref.get("id"))
+            unknown_resource(ws, element, name)
             return
         if value < 0:
-            for other in earlier:
-                _add(ws, element, id, None, value, rsc, other, role, role, rsc)
-        elif earlier:
-            pair = (rsc, earlier[-1]) if with_previous else (earlier[-1], rsc)
+            _apart_from_earlier(ws, element, id, value, rsc, names, role)
+        elif previous is not None:
+            pair = (rsc, previous) if with_previous else (previous, rsc)
             _add(ws, element, id, None, value, *pair, role, role, rsc)
-        earlier.append(rsc)
+        previous = rsc
+
+
+def _apart_from_earlier(
+    ws: WorkingSet,
+    element: _Element,
+    id: str,
+    value: int,
+    rsc: Resource,
+    names: list[str | None],
+    role: str | None,
+) -> None:
+    """Apart from every member up to the one named like the resource; a clone named by its member goes on to the end."""
+    for name in names:
+        if name == rsc.id:
+            return
+        other = find_constraint_resource(ws, name)
+        if other is None:
+            unknown_resource(ws, element, name)
+            return
+        _add(ws, element, id, None, value, rsc, other, role, role, rsc)
 
 
 def _between_sets(ws: WorkingSet, element: _Element, first: _Element, second: _Element, value: int) -> None:

@@ -6,7 +6,7 @@ an input moves the state and has actions, done in a fixed order by the parts of 
 
 - `join.py`: a DC offers membership of the cluster, nodes ask in, the best CIB is spread, nodes confirm with the
   history of their resources;
-- `office.py`: what the DC alone does: node states, asking the scheduler for a transition;
+- `office.py`, `fencing.py`: node states, asking the scheduler for a transition, what fencing means;
 - `transitioner.py`, `graph.py`, `aborts.py`, `throttle.py`: carrying the transition out, computing anew on changes;
 - `lrm.py`, `lrmstate.py`, `history.py`: operations on this node and their records in the CIB;
 - `members.py`, the election: who is there, who shall be DC;
@@ -27,6 +27,7 @@ from lxml import etree
 from hashell.stack.crmd.aborts import findings, touches
 from hashell.stack.crmd.context import CIB_TIMER, CibCallback, Context
 from hashell.stack.crmd.effects import ExitDaemon
+from hashell.stack.crmd.fencing import FencingNews
 from hashell.stack.crmd.fsa import STARTUP_ACTIONS, State, step
 from hashell.stack.crmd.history import Operation
 from hashell.stack.crmd.join import ANNOUNCE_TIMER, DcJoin, Joiner
@@ -71,6 +72,7 @@ class Controller:
         self.te.throttle.local_limit = job_limit
         self.join = DcJoin(self.ctx, lambda: not self.te.graph.complete)
         self.joiner = Joiner(self.ctx, self.lrm.state)
+        self.fencing = FencingNews(self.ctx, self.te, self.lrm.state.active)
         self.office = Office(self.ctx, self.join, self.te, properties or {})
         self.members = Membership(self.ctx, self.election, self.office, self.te, cpu)
         self.router = Router(self.ctx, self.lrm, self.te, self.members.vote)
@@ -89,6 +91,7 @@ class Controller:
     def start(self, now: float) -> list[Effect]:
         """CIB manager, cluster and executor are connected: begin."""
         self._turn(now)
+        self.fencing.began = now
         self.ctx.raise_input("STARTUP")
         return self._finish()
 
@@ -198,33 +201,14 @@ class Controller:
     def fencing_result(self, token: int, ok: bool, has_device: bool, now: float) -> list[Effect]:
         """The fencer's answer to a RequestFencing."""
         self._turn(now)
-        action = self.te.fencing_result(token, ok, has_device)
-        if action is not None:
-            if action.attributes.get("CRM_meta_stonith_action") != "on":
-                self.office.record_fenced(action.node)
-            self.te.confirm_fencing(action)
+        self.fencing.result(token, ok, has_device)
         return self._finish()
 
     def fencing_notice(self, target: str, action: str, origin: str, ok: bool, now: float) -> list[Effect]:
         """The fencer tells that `origin` had `target` fenced."""
         self._turn(now)
-        if not ok or action == "on":
-            return self._finish()
-        peer = self.ctx.peers.get(target)
-        if peer is not None:
-            peer.expected = "down"
-        if target.lower() == self.ctx.name.lower():
-            self.ctx.log("critical", f"we were fenced ({action}) by {origin}")
-            self.ctx.emit(ExitDaemon(101 if self.ctx.options.fence_reaction == "panic" else 100))
-        elif self.ctx.is_dc:
-            if not self.te.is_fencing(target):
-                self.office.record_fenced(target)
-                self.te.restart("External Fencing Operation")
-        elif self.ctx.dc is None or self.ctx.dc.lower() == target.lower():
-            if target not in self.office.fenced:
-                self.office.fenced.append(target)
-            if origin.lower() == self.ctx.name.lower():
-                self.office.record_fenced(target)
+        if ok and action != "on":
+            self.fencing.notice(target, action, origin)
         return self._finish()
 
     def load(self, mode: int, limit: int, now: float) -> list[Effect]:
@@ -382,7 +366,7 @@ class Controller:
             "SHUTDOWN_REQ": self._request_shutdown,
             "ELECTION_VOTE": lambda _: self.members.start_election(),
             "ELECTION_START": lambda _: self.members.start_election(),
-            "DC_TAKEOVER": lambda _: self.office.take_over(self._new_uuid()),
+            "DC_TAKEOVER": lambda _: self._take_over(),
             "DC_RELEASED": lambda _: self.office.release(),
             "DC_JOIN_OFFER_ALL": lambda _: self._offer_all(),
             "DC_JOIN_OFFER_ONE": self._offer_one,
@@ -395,6 +379,10 @@ class Controller:
             "TE_INVOKE": self._execute,
             "LRM_DISCONNECT": lambda _: self._leave_executor(),
         }
+
+    def _take_over(self) -> None:
+        self.office.take_over(self._new_uuid())
+        self.fencing.take_office()
 
     def _recover(self) -> None:
         self.ctx.log("error", "leaving after an error, to be started anew")

@@ -44,6 +44,7 @@ class Action:
     executed: bool = False
     confirmed: bool = False
     failed: bool = False
+    asked_at: float = 0.0  #: when fencing was requested, epoch seconds
 
     @property
     def runs_on(self) -> str:

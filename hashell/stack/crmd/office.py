@@ -1,6 +1,6 @@
 """The DC's office: taking it over, keeping node states in the CIB, having transitions computed, giving it up.
 
-Rules: daemons specification, sections 3.3 (takeover), 3.5 (node states), 3.9 (scheduler) and 5.4 (fenced nodes).
+Rules: daemons specification, sections 3.3 (takeover), 3.5 (node states), 3.9 (scheduler).
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class Office:
         self.join = join
         self.te = te
         self.properties = properties
-        self.fenced: list[str] = []
         self._query = 0
         self._awaited = ""
         self._waiting = False
@@ -48,9 +47,6 @@ class Office:
         self.ctx.cib("cib_master")
         self.ctx.cib("cib_modify", "cib", etree.Element("cib", crm_feature_set=self.ctx.feature_set))
         self.ctx.cib("cib_query", "crm_config", None, 0, self._announce)
-        for target in self.fenced:
-            self.record_fenced(target)
-        self.fenced.clear()
 
     def _announce(self, rc: int, crm_config: etree._Element | None) -> None:
         """Set the cluster's own properties where they differ from what stands there."""
@@ -135,21 +131,6 @@ class Office:
         """The transient attributes of a node end with its controller (section 3.5)."""
         path = f"//node_state[@uname='{peer.name}']/transient_attributes"
         self.ctx.cib("cib_delete", path, None, XPATH | MULTIPLE)
-
-    def record_fenced(self, target: str) -> None:
-        """Write a fenced node down: it is down and all it ran and said is void (section 5.4)."""
-        self.te.fenced(target)
-        peer = self.ctx.peers.get(target)
-        state = etree.Element("node_state")
-        if peer is not None:
-            peer.expected = "down"
-            state.set("id", str(peer.node_id))
-        state.set("uname", target)
-        for name, value in (("join", "down"), ("expected", "down"), ("crm-debug-origin", "send_stonith_update")):
-            state.set(name, value)
-        if peer is not None:
-            self.ctx.cib("cib_modify", "status", state, CAN_CREATE)
-        self.ctx.cib("cib_delete", f"//node_state[@uname='{target}']/*", None, XPATH | MULTIPLE)
 
     # Scheduling
 

@@ -208,7 +208,7 @@ class Transitioner:
 
     def _fence(self, action: Action) -> None:
         token = self.ctx.next_token()
-        self._fencing[token] = action
+        self._fencing[token], action.asked_at = action, self.ctx.now
         kind = action.attributes.get("CRM_meta_stonith_action", "reboot")
         delay = action.attributes.get("CRM_meta_priority-fencing-delay") or action.attributes.get(
             "CRM_meta_priority_fencing_delay", "0"

@@ -331,8 +331,22 @@ def test_a_removed_node_is_forgotten_by_all() -> None:
         assert host.core.ctx.peers.get("n1") is None
 
 
+def test_news_of_a_former_life_are_no_news() -> None:
+    world = cluster(3)
+    world.crash(1)
+    world.run(1)
+    world.start(1)
+    world.run(1)
+    for host in list(world.hosts.values()):
+        host.do(lambda core: core.fencing_notice("n1", "reboot", "n3", True, world.now))
+    assert world.hosts[1].alive
+    world.run_until(world.settled, 30)
+    assert state_of(world, "n1").get("expected") == "member"
+    assert not world.hosts[3].core.te.expects_down(world.hosts[3].core.ctx.peers.get("n1"))
+
+
 def test_refused_and_fenced_nodes_stay_down() -> None:
-    world = cluster(2)
+    world = cluster(2, "a")
     host = world.hosts[1]
     host.do(lambda core: core.fencing_notice("n1", "reboot", "n2", True, world.now))
     assert (host.alive, host.exit_code) == (False, 100)

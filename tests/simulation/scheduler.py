@@ -122,20 +122,32 @@ def _place(
 
 
 def _nodes(cib: etree._Element, primitives: list[str]) -> list[_Node]:
+    """The nodes as the policy engine sees them; one that was never seen may be alive and is unclean."""
+    states = {state.get("id", ""): state for state in cib.iterfind("status/node_state")}
     found = []
-    for state in cib.iterfind("status/node_state"):
-        if not state.get("uname"):
+    for entry in cib.iterfind("configuration/nodes/node"):
+        node = _Node(entry.get("id", ""), entry.get("uname", ""))
+        found.append(node)
+        state = states.get(node.id)
+        if state is None:
+            node.unclean = True
             continue
-        node = _Node(state.get("id", ""), state.get("uname", ""))
-        alive = state.get("in_ccm", "0") != "0" and state.get("crmd", "0") != "0"
-        node.online = alive and state.get("join") == "member"
-        node.unclean = not alive and state.get("expected") == "member"
         attributes = {p.get("name"): p.get("value") for p in state.iterfind("transient_attributes//nvpair")}
         node.leaving = attributes.get("shutdown", "0") != "0"
+        member, process = state.get("in_ccm"), state.get("crmd", "0") != "0"
+        if node.leaving:
+            node.online = process
+        elif member is None:
+            node.unclean = True
+        elif state.get("expected", "down") == "down":
+            pass
+        elif member == "0" or not process:
+            node.unclean = True
+        else:
+            node.online = state.get("join") == "member"
         for resource in state.iterfind("lrm/lrm_resources/lrm_resource"):
             if resource.get("id") in primitives:
                 _history(node, resource)
-        found.append(node)
     return sorted(found, key=lambda n: int(n.id))
 
 

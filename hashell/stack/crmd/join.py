@@ -149,28 +149,26 @@ class DcJoin:
         self._forget_best()
         if self.ctx.state is not State.FIN:
             return
-        self.ctx.cib("cib_query", None, None, 0, self._learn_nodes)
+        self.ctx.cib("cib_query", "status", None, 0, self._learn_nodes)
         for peer in self.ctx.peers.all():
             if peer.phase in (JoinPhase.INTEGRATED, JoinPhase.NACK):
                 self._answer(peer)
         self.check()
 
-    def _learn_nodes(self, rc: int, root: etree._Element | None) -> None:
-        """Look into the common CIB for nodes that are not here.
+    def _learn_nodes(self, rc: int, status: etree._Element | None) -> None:
+        """Look into the common CIB for states of nodes that are not here.
 
-        Those that only the CIB knows are lost nodes, whose states must not look alive. One that wanted to shut down
-        but left resources behind has not got that far: it is not expected down but must be fenced.
+        A state that looks alive although this controller never met the node is that of a lost node. One that wanted
+        to shut down but left resources behind has not got that far: it is not expected down but must be fenced.
+        Nodes without a state stay without: that they were never seen is what startup fencing goes by.
         """
-        if rc or root is None:
-            return
-        for node in root.iterfind("configuration/nodes/node"):
-            name, node_id = node.get("uname", ""), node.get("id", "")
-            if name and node_id.isdigit() and node.get("type", "member") == "member":
-                known = self.ctx.peers.by_id(node_id)
-                if known is None and self.ctx.peers.get(name) is None:
-                    self.ctx.peers.ensure(name, int(node_id))
-        for state in root.iterfind("status/node_state"):
-            peer = self.ctx.peers.by_id(state.get("id", ""))
+        for state in status.iterchildren("node_state") if status is not None and not rc else ():
+            name, node_id = state.get("uname", ""), state.get("id", "")
+            if not name or not node_id.isdigit() or state.get("remote_node") == "true":
+                continue
+            peer = self.ctx.peers.by_id(node_id) or self.ctx.peers.get(name)
+            if peer is None and state.get("in_ccm", "0") != "0":
+                peer = self.ctx.peers.ensure(name, int(node_id))
             if peer is None or peer.active or peer.expected != "down" or state.get("expected") != "member":
                 continue
             if any(was_active(resource) for resource in state.iter("lrm_resource")):

@@ -395,3 +395,51 @@ def test_shutdown_after_a_crash_stops_what_was_left_behind() -> None:
     host.do(lambda core: core.shutdown(world.now))
     world.run_until(lambda: not host.alive, 60)
     assert host.exit_code == 0 and 1 not in world.holders("a")
+
+
+def test_an_unanswered_cib_request_does_not_block_for_ever() -> None:
+    world = cluster(3, "a")
+    apply, swallowed = world._apply, []
+
+    def swallow(node_id, asked, text):  # type: ignore[no-untyped-def]
+        if asked.op == "cib_query" and asked.section is None and not swallowed:
+            swallowed.append(asked)
+            return
+        apply(node_id, asked, text)
+
+    world._apply = swallow  # type: ignore[method-assign]
+    world.hosts[1].resource_dies("a")
+    world.run_until(lambda: bool(swallowed), 10)
+    world.run_until(lambda: world.holders("a") == [2], 90)
+
+
+def test_a_failed_synchronisation_starts_one_new_round_not_many() -> None:
+    world = PerfectWorld(2)
+    apply, failed = world._apply, []
+
+    def fail_once(node_id, asked, text):  # type: ignore[no-untyped-def]
+        if asked.op == "cib_sync" and not failed:
+            failed.append(asked)
+            world.hosts[node_id].do(lambda core: core.cib_reply(asked.call_id, -62, None, world.now))
+            return
+        apply(node_id, asked, text)
+
+    world._apply = fail_once  # type: ignore[method-assign]
+    world.start(1, 2)
+    world.run_until(world.settled, 60)
+    world.run(5)
+    assert failed and world.settled()
+    sent = [message for host in world.hosts.values() for _, message in host.sent]
+    offers = {message.get("join_id") for message in sent if message.get("crm_task") == "join_offer"}
+    assert offers == {"1", "2"}
+
+
+def test_a_node_that_only_wanted_to_stop_is_fenced_when_it_crashes() -> None:
+    world = cluster(3, "a", fencing=True)
+    host = world.hosts[1]
+    host._execute = lambda asked: None  # type: ignore[method-assign]
+    host.do(lambda core: core.shutdown(world.now))
+    world.run(1)
+    world.crash(1)
+    world.run_until(lambda: world.holders("a") == [2], 60)
+    assert world.hosts[3].fencing == ["n1"]

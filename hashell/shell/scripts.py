@@ -126,23 +126,23 @@ _hashell_level() {
 
 _hashell() {
     local -a entries
-    local path="" word
+    local place="" word
     local -i position=-1 index=2
     while (( index < CURRENT )); do
         word="${words[index]}"
         (( index++ ))
         if (( position >= 0 )); then
             (( position++ ))
-        elif [[ "$word" == -* && -z "$path" ]]; then
+        elif [[ "$word" == -* && -z "$place" ]]; then
             [[ "$word" == (-f|-c|-D|-N|-o) ]] && (( index++ ))
         else
-            path="${path:+$path/}$word"
-            _hashell_level "$path" || position=0
+            place="${place:+$place/}$word"
+            _hashell_level "$place" || position=0
         fi
     done
     if (( position < 0 )); then
-        _hashell_level "${path:-/}"
-        [[ -z "$path" ]] && entries+=(%(options)s)
+        _hashell_level "${place:-/}"
+        [[ -z "$place" ]] && entries+=(%(options)s)
     else
         local line
         entries=()

@@ -93,3 +93,25 @@ def test_bash_completes(session: Session, tmp_path: Path, line: str, expected: s
               f'COMP_CWORD={len(words) - 1}; _hashell; printf "%s\\n" "${{COMPREPLY[@]}}"\n')
     result = subprocess.run([bash, "-c", script], capture_output=True, text=True, cwd=REPO)
     assert set(result.stdout.split()) == expected, result.stderr
+
+
+def test_zsh_script_keeps_off_tied_variables() -> None:
+    """In zsh `path` is PATH: a local of that name would hide every program."""
+    script = completion_script("zsh", load_tree())
+    assert "local path" not in script and "local -a path" not in script
+
+
+def test_zsh_completes(session: Session, tmp_path: Path) -> None:
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("zsh is not installed")
+    program = tmp_path / "hashell"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hashell.cli "$@"\n')
+    program.chmod(0o755)
+    script = (f"PATH={tmp_path}:$PATH; compdef() {{ : }}; _files() {{ print FILES }}\n"
+              '_describe() { shift; print -l -- "${(P@)1}" }\n'
+              f"source {REPO}/completions/_hashell\n"
+              'words=(hashell resource move we); CURRENT=4; BUFFER="hashell resource move we"; CURSOR=${#BUFFER}\n'
+              "_hashell\n")
+    result = subprocess.run([zsh, "-f", "-c", script], capture_output=True, text=True, cwd=REPO)
+    assert result.stdout.splitlines()[:1] == ["web:primitive"], result.stderr

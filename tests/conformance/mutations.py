@@ -75,18 +75,22 @@ class Mutator:
     def apply(self, count: int) -> list[str]:
         """Make so many changes; their names."""
         done = []
-        choices: list[Callable[[], bool]] = [
+        choices = self.choices()
+        while len(done) < count:
+            choice = self.random.choice(choices)
+            if choice():
+                done.append(choice.__name__)
+        return done
+
+    def choices(self) -> list[Callable[[], bool]]:
+        """The changes to choose from; one that returns False was not possible."""
+        return [
             self.option, self.option, self.quorum, self.meta, self.meta, self.meta, self.drop_resource,
             self.node_state, self.node_attribute, self.result, self.result, self.drop_history, self.move_history,
             self.location, self.location_rule, self.colocation, self.colocation, self.ordering, self.ordering,
             self.sets, self.ticket, self.drop_constraint, self.failcount, self.on_fail, self.utilization,
             self.defaults, self.tag, self.node_score, self.drop_state, self.pending, self.shutdown,
         ]  # fmt: skip
-        while len(done) < count:
-            choice = self.random.choice(choices)
-            if choice():
-                done.append(choice.__name__)
-        return done
 
     def id(self, kind: str) -> str:
         self.serial += 1

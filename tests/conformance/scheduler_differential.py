@@ -13,6 +13,7 @@ import difflib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from tests.conformance.mutations import Mutator
+from tests.conformance.deep_mutations import DeepMutator
 from tests.conformance.scheduler_runner import _graph_lines, _read, _simulate, cases_dir
 
 _SCRIPT = """
@@ -44,15 +45,15 @@ def _prepare(folder: Path, options: argparse.Namespace) -> dict[str, str]:
             cib.set("validate-with", "pacemaker-3.10")
         if cib.get("execution-date") is None:
             cib.set("execution-date", "1700000000")
-        done = Mutator(cib, seed).apply(1 + seed % options.changes)
+        done = DeepMutator(cib, seed).apply(1 + seed % options.changes)
         (folder / f"{seed}.xml").write_bytes(etree.tostring(cib, pretty_print=True))
         made[str(seed)] = f"{base}: {' '.join(done)}"
     return made
 
 
 def _said(text: str) -> list[str]:
-    """The lines without what a validator says."""
-    return [line for line in text.splitlines() if not line.startswith("Entity: ")]
+    """The lines without what a validator or the peer's log says."""
+    return [line for line in text.splitlines() if not re.match(r"Entity: |Relax-NG |\(\w+\) \t|[A-Z]+: ", line)]
 
 
 def _compare(folder: Path, seed: str, diff: bool) -> list[str] | None:

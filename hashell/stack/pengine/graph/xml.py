@@ -132,8 +132,7 @@ def _add_parameters(
 ) -> None:
     if rsc.variant != Variant.PRIMITIVE:
         return
-    pseudo = bool(action.flags & Act.PSEUDO)
-    table = parameters(ws, rsc, None if pseudo else action.node)
+    table = parameters(ws, rsc, action.node)
     for name, value in table.items():
         if name in attributes:
             continue

@@ -154,7 +154,7 @@ def _anonymous_instance(ws: WorkingSet, node: Node, clone: Resource, base: str) 
     for instance in clone.children:
         places = location_nodes(instance, ACTIVE | PENDING)
         if places:
-            if len(places) == 1 and places[0] is node:
+            if places[0] is node:
                 found = _member(instance, base)
                 if found is not None and found.active_nodes:
                     found = None

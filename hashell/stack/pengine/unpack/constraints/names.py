@@ -102,7 +102,10 @@ def expand_set_tags(ws: WorkingSet, element: _Element) -> _Element:
     copy = deepcopy(element)
     changed = False
     for resource_set in copy.iterchildren("resource_set"):
-        for ref in list(resource_set.iterchildren("resource_ref")):
+        waiting: list[tuple[_Element, tuple[str | None, ...]]]
+        waiting = [(ref, ()) for ref in resource_set.iterchildren("resource_ref")]
+        while waiting:
+            ref, within = waiting.pop(0)
             id = ref.get("id")
             members = tag_members(ws, id)
             if members is None:
@@ -110,9 +113,11 @@ def expand_set_tags(ws: WorkingSet, element: _Element) -> _Element:
                     unknown_resource(ws, element, id)
                     return element
                 continue
-            for member in members:
-                ref.addprevious(etree.Element("resource_ref", id=member))
+            added = [etree.Element("resource_ref", id=member) for member in members if member not in (id, *within)]
+            for each in added:
+                ref.addprevious(each)
             resource_set.remove(ref)
+            waiting = [(each, (id, *within)) for each in added] + waiting
             changed = True
     return copy if changed else element
 

@@ -36,13 +36,14 @@ def find_actions(rsc: Resource, key: str, node: Node | None = None) -> list[Acti
 def newest_action(
     rsc: Resource, key: str | None = None, task: str | None = None, node: Node | None = None
 ) -> Action | None:
-    """The action created last with that key and task; with a node, only one that is on it."""
-    candidates = rsc.actions if key is None else rsc.actions_by_key.get(key.lower(), ())
-    task = task.lower() if task else None
+    """The action created last with that key or task; with a node, only one that is on it."""
+    candidates = rsc.actions_by_key.get(key.lower()) if key is not None else rsc.actions_by_task.get(task or "")
+    if not candidates:
+        return None
+    if node is None:
+        return candidates[-1]
     for action in reversed(candidates):
-        if task and action.task.lower() != task:
-            continue
-        if node is None or action.node is node:
+        if action.node is node:
             return action
     return None
 
@@ -94,8 +95,19 @@ def _create(
         action_config(ws, rsc, action)
         rsc.actions.append(action)
         rsc.actions_by_key.setdefault(key.lower(), []).append(action)
+        rsc.actions_by_task.setdefault(task, []).append(action)
     ws.actions.append(action)
     return action
+
+
+def change_task(action: Action, task: str) -> None:
+    """Turn the action into another one under the same key."""
+    if action.rsc is not None and action.task != task:
+        action.rsc.actions_by_task[action.task].remove(action)
+        same = action.rsc.actions_by_task.setdefault(task, [])
+        same.append(action)
+        same.sort(key=lambda other: other.id)
+    action.task = task
 
 
 def update_runnable(ws: WorkingSet, action: Action) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.stack.pengine.actions.create import clear_failcount_op, new_action, op_key, rsc_op, set_reason
+from hashell.stack.pengine.actions.create import change_task, clear_failcount_op, new_action, op_key, rsc_op, set_reason
 from hashell.stack.pengine.actions.unfencing import trigger_unfencing
 from hashell.stack.pengine.assign.nodes import node_ok
 from hashell.stack.pengine.kinds import ActionFlag as Act
@@ -98,7 +98,7 @@ def schedule_cleanup(ws: WorkingSet, rsc: Resource, node: Node, optional: bool =
 def new_cancel(ws: WorkingSet, rsc: Resource, task: str, interval_ms: int, node: Node | None) -> Action:
     """The cancellation of a recurring operation; it takes the place of an action of that key."""
     cancel = new_action(ws, rsc, op_key(rsc, task, interval_ms), "cancel", node, False)
-    cancel.task = "cancel"
+    change_task(cancel, "cancel")
     cancel.cancel_task = task
     cancel.meta["operation"] = task
     cancel.meta["interval"] = str(interval_ms)

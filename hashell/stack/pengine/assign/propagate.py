@@ -103,9 +103,12 @@ def _follow(
 
 
 def _best_scores(
-    ws: WorkingSet, source: Resource, coloc: Colocation
+    ws: WorkingSet, source: Resource, coloc: Colocation, by_name: bool
 ) -> dict[str | None, int]:
-    """Attribute value -> best score that the source has on available nodes with it."""
+    """Attribute value -> best score that the source has on available nodes with it.
+
+    With `by_name` node ids stand for the values: without guests each node is the only one of its name.
+    """
     allowed = source.allowed_nodes
     parent = source.parent
     if (
@@ -125,7 +128,7 @@ def _best_scores(
     best: dict[str | None, int] = {}
     for entry in table.values():
         if entry.score > -INF and node_ok(entry.node):
-            value = colocation_value(entry.node, coloc.node_attribute, source)
+            value = entry.node.id if by_name else colocation_value(entry.node, coloc.node_attribute, source)
             if entry.score > best.get(value, -INF):
                 best[value] = entry.score
     return best
@@ -147,9 +150,13 @@ def _merge(
     factor: float,
     only_positive: bool,
 ) -> None:
-    best = _best_scores(ws, source, coloc)
+    by_name = coloc.node_attribute == "#uname" and not ws.have_remote_nodes and len(ws.node_by_name) == len(ws.nodes)
+    best = _best_scores(ws, source, coloc, by_name)
     for entry in work.values():
-        score = best.get(colocation_value(entry.node, coloc.node_attribute, target), -INF)
+        value = entry.node.id if by_name else colocation_value(entry.node, coloc.node_attribute, target)
+        score = best.get(value, -INF)
+        if not score:
+            continue
         if factor < 0 and score < 0 and not _moves_primary(coloc, score):
             continue
         if entry.score == _UNUSABLE:

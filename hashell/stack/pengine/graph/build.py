@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def build_graph(ws: WorkingSet, transition_id: int) -> _Element:
     """The graph element; every action is in it at most once."""
     root = _root(ws, transition_id)
+    ws.synapses = 0
     for rsc in ws.resources:
         _add_resource(ws, root, rsc)
     if any(node.is_pacemaker_remote() and node.maintenance != node.remote_maint for node in ws.nodes):
@@ -101,7 +102,8 @@ def _add_action(ws: WorkingSet, root: _Element, action: Action) -> None:
     if action.flags & Act.ADDED_TO_GRAPH or not belongs_in_graph(action):
         return
     action.flags |= Act.ADDED_TO_GRAPH
-    synapse = etree.SubElement(root, "synapse", id=str(len(root)))
+    synapse = etree.SubElement(root, "synapse", id=str(ws.synapses))
+    ws.synapses += 1
     priority = max(action.rsc.priority if action.rsc is not None else 0, action.priority)
     if priority > 0:
         synapse.set("priority", str(priority))

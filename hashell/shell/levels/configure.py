@@ -52,6 +52,11 @@ def _statements() -> tuple[Command, ...]:
                    "    order ip-first Mandatory: ip web"),
         _statement("rsc_ticket", "bind resources to a site ticket", "ID TICKET: RESOURCE…",
                    "rsc_ticket ID TICKET: resource[:role] … [loss-policy=stop|demote|fence|freeze]"),
+    )
+
+
+def _other_statements() -> tuple[Command, ...]:
+    return (
         _statement("property", "set cluster options", "[ID:] NAME=VALUE…",
                    "property [ID:] [rule …] name=value …\n\nExample:\n    property stonith-enabled=true",
                    "properties"),
@@ -149,7 +154,7 @@ def configure_level() -> Level:
     from hashell.shell.levels.ra import ra_level
 
     return Level(
-        "configure", "define resources, constraints and options", _commands() + _statements(), (ra_level(),),
+        "configure", "define resources, constraints and options", _commands() + _statements() + _other_statements(), (ra_level(),),
         "Changes are made to a working copy; `commit` makes them real, `diff` shows them. Leaving the level commits.",
         leave="configure:leave",
     )

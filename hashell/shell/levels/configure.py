@@ -154,7 +154,8 @@ def configure_level() -> Level:
     from hashell.shell.levels.ra import ra_level
 
     return Level(
-        "configure", "define resources, constraints and options", _commands() + _statements() + _other_statements(), (ra_level(),),
+        "configure", "define resources, constraints and options",
+        _commands() + _statements() + _other_statements(), (ra_level(),),
         "Changes are made to a working copy; `commit` makes them real, `diff` shows them. Leaving the level commits.",
         leave="configure:leave",
     )

@@ -45,7 +45,7 @@ def assign_resource(
     entry.node.num_resources += 1
     entry.count += 1
     _consume(entry.node, rsc, -1)
-    if ws.show_utilization and ws.output_scores:
+    if ws.show_utilization:
         values = "".join(f" {name}={value}" for name, value in rsc.utilization.items())
         where = entry.node.name
         ws.scores.append(f"pcmk__assign_resource: {rsc.id} utilization on {where}:{values}")

@@ -55,7 +55,7 @@ def find_source(environ: Mapping[str, str] | None = None, node: str = "") -> Sou
     if shadow := env.get("CIB_shadow"):
         folder = env.get("CIB_shadow_dir") or env.get("HOME", "/")
         return FileSource(Path(folder) / f"shadow.{shadow}")
-    node = node or env.get("HASHELL_NODE", "")
+    node = node or env.get("HASHELL_TALK_TO", "")
     embedded = embedded_nodes(embedded_dir(env))
     if node:
         for settings in embedded:

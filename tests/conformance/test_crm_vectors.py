@@ -46,7 +46,7 @@ def outcome(name: str, work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.chdir(work)
     for key, value in {"CIB_file": str(work / "work.xml"), "HOME": str(work), "NO_COLOR": "1", "TERM": "dumb"}.items():
         monkeypatch.setenv(key, value)
-    for variable in ("CIB_shadow", "HASHELL_NODE"):
+    for variable in ("CIB_shadow", "HASHELL_TALK_TO"):
         monkeypatch.delenv(variable, raising=False)
     code = 0
     for line in (case / "cmd").read_text().splitlines():

@@ -47,7 +47,7 @@ def cib_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(CIB)
     for name, value in {"CIB_file": str(path), "HOME": str(tmp_path), "NO_COLOR": "1", "TERM": "dumb"}.items():
         monkeypatch.setenv(name, value)
-    for name in ("CIB_shadow", "HASHELL_NODE", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+    for name in ("CIB_shadow", "HASHELL_TALK_TO", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return path

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateNodeName(Diagnostic):
-    code: ClassVar[str] = "H502"
+    code: ClassVar[str] = "H531"
     exit_code: ClassVar[ExitCode] = ExitCode.FATAL
 
     name: str = ""
@@ -97,11 +97,27 @@ class ClusterLink:
 
     # -- connecting ---------------------------------------------------------------------------------------
 
-    async def connect(self) -> None:
+    async def connect(self, unless: asyncio.Event | None = None) -> bool:
         """Learn who we are, follow the quorum if asked, and join; tries again until membership answers.
 
-        Raises HashellError when the node list cannot be used.
+        False when `unless` is set before that. Raises HashellError when the node list cannot be used.
         """
+        if unless is None:
+            await self._connect_patiently()
+            return True
+        connecting = asyncio.ensure_future(self._connect_patiently())
+        stopping = asyncio.ensure_future(unless.wait())
+        await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not connecting.done():
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            await self._disconnect()
+            return False
+        await connecting
+        return True
+
+    async def _connect_patiently(self) -> None:
         for attempt in itertools.count():
             try:
                 await self._connect_once()

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class IpcNameInUse(Diagnostic):
-    code: ClassVar[str] = "H501"
+    code: ClassVar[str] = "H530"
     exit_code: ClassVar[ExitCode] = ExitCode.UNAVAILABLE
 
     name: str = ""

@@ -81,6 +81,7 @@ def run(ws: WorkingSet, *, transition_id: int = 1) -> Schedule:
         return Schedule(ws, None, ws.messages)
     from hashell.stack.pengine.actions import create_actions
     from hashell.stack.pengine.assign import assign
+    from hashell.stack.pengine.changes import resource_changes
     from hashell.stack.pengine.depth import recursion_room
     from hashell.stack.pengine.graph import build_graph
     from hashell.stack.pengine.order import apply_orderings
@@ -89,6 +90,7 @@ def run(ws: WorkingSet, *, transition_id: int = 1) -> Schedule:
         assign(ws)
         create_actions(ws)
         apply_orderings(ws)
+        resource_changes(ws)
         graph = build_graph(ws, transition_id)
     return Schedule(ws, graph, ws.messages)
 

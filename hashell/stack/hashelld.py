@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.model.exitcodes import ExitCode
@@ -68,8 +68,13 @@ class StartFailed(Diagnostic):
         return f"see {self.log}"
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"hashelld: error: {message} (`hashelld --help` lists the options)\n")
+
+
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hashelld",
         description="Run one cluster node: membership and the resource manager.",
         epilog="SIGTERM stops the node in order, moving its resources away; SIGQUIT stops it at once.",
@@ -118,6 +123,11 @@ def check_node(settings: NodeSettings, *, with_corosync: bool) -> None:
     if pid:
         raise HashellError(prepare.AlreadyRunning(pid=pid))
     prepare.check_names(settings, with_membership=not with_corosync)
+    if not with_corosync:
+        from hashell.stack.membership.daemon import check_conf
+
+        for warning in check_conf(settings):
+            print(f"hashelld: {warning}", file=sys.stderr)
 
 
 def serve(settings: NodeSettings, specs: tuple[DaemonSpec, ...], report: Callable[[int, str], None]) -> int:
@@ -191,16 +201,18 @@ def _serve_reporting(run: Callable[[Callable[[int, str], None]], int], write: in
 
 
 def _await_start(read: int, logfile: Path) -> int:
+    log = str(logfile.with_name("hashell.log"))
     ready, _, _ = select.select([read], [], [], _START_SECONDS)
     data = os.read(read, 65536) if ready else b""
     os.close(read)
     if not data:
-        reason = "it ended without a word" if ready else f"the ring does not answer after {_START_SECONDS} s"
-        raise HashellError(StartFailed(reason=reason, log=str(logfile)))
+        late = f"the ring does not answer after {_START_SECONDS} s; it goes on trying until it is stopped"
+        reason = "it ended without a word" if ready else late
+        raise HashellError(StartFailed(reason=reason, log=f"{log} and {logfile}"))
     code, words = json.loads(data)
     if code:
         reason = words.removeprefix("error: ") or f"a daemon gave up with exit code {code}"
-        raise HashellError(StartFailed(reason=reason, log=str(logfile)), exit_code=ExitCode(code))
+        raise HashellError(StartFailed(reason=reason, log=log), exit_code=ExitCode(code))
     return ExitCode.OK
 
 

@@ -35,7 +35,8 @@ def embedded(session: Session, nodes: int | None = None) -> EmbeddedCluster | No
     try:
         return EmbeddedCluster(_folder(session), nodes)
     except HashellError as error:
-        if nodes is None and isinstance(error.diagnostics[0], NoCluster):
+        said = error.diagnostics[0]
+        if nodes is None and isinstance(said, NoCluster) and not said.reason:
             return None
         raise
 

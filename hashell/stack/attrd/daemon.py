@@ -60,7 +60,8 @@ class AttrdDaemon:
         )
 
     async def run(self) -> int:
-        await self._link.connect()
+        if not await self._link.connect(self._stop):
+            return ExitCode.OK
         keeper = asyncio.create_task(self._keep_cib())
         try:
             await self._server.start()

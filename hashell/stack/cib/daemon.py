@@ -100,7 +100,8 @@ class CibDaemon:
 
     async def run(self) -> int:
         _report(self._loaded.notes)
-        await self._link.connect()
+        if not await self._link.connect(self._stop):
+            return ExitCode.OK
         for server in self._servers:
             await server.start()
         log.log(log_level("notice"), "serving version %s of the CIB", CibVersion.of(self._loaded.document))

@@ -8,13 +8,17 @@ import logging
 import os
 import socket
 
-from hashell.model.diagnostics import HashellError
-from hashell.model.exitcodes import ExitCode
+from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.stack.membership.cmap.values import CmapValue
-from hashell.stack.membership.conf.diagnostics import ConfRule, ConfUnreadable, NotSupported
+from hashell.stack.membership.conf.diagnostics import (
+    ConfRule,
+    ConfUnreadable,
+    NotSupported,
+    RingFileFault,
+)
 from hashell.stack.membership.conf.effective import RingFacts, ring_facts
 from hashell.stack.membership.conf.nodes import ConfNode, find_local, read_nodes
-from hashell.stack.membership.conf.parser import Conf, parse_conf
+from hashell.stack.membership.conf.parser import Conf, parse_conf, printable
 from hashell.stack.membership.host import RingHost
 from hashell.stack.membership.storage import RingStorage
 from hashell.stack.settings import NodeSettings
@@ -31,7 +35,10 @@ def read_conf(settings: NodeSettings) -> Conf:
         raise HashellError(ConfUnreadable(reason=f"{path}: {error.strerror}")) from None
     conf = parse_conf(content, str(path))
     for extra in sorted(path.parent.glob("uidgid.d/*")):
-        more = parse_conf(extra.read_text(errors="surrogateescape"), str(extra))
+        try:
+            more = parse_conf(extra.read_text(errors="surrogateescape"), str(extra))
+        except OSError as error:
+            raise HashellError(ConfUnreadable(reason=f"{extra}: {error.strerror}")) from None
         conf.values.update({k: v for k, v in more.values.items() if k.startswith("uidgid.")})
     return conf
 
@@ -44,11 +51,12 @@ def resolve(conf: Conf, nodes: list[ConfNode]) -> dict[int, str]:
         name = node.addresses[0]
         try:
             found = socket.getaddrinfo(name, None, prefer, socket.SOCK_DGRAM)
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is no name"
             raise HashellError(
                 ConfRule(
                     place=conf.place(f"nodelist.node.{node.pos}.ring0_addr"),
-                    problem=f"ring0_addr {name} has no address: {error.strerror}",
+                    problem=f"ring0_addr {printable(name)} has no address: {why}",
                     advice="give a numeric address or add the name to /etc/hosts",
                 )
             ) from None
@@ -62,7 +70,7 @@ def is_local(address: str) -> bool:
         family, kind, _, _, where = socket.getaddrinfo(address, 0, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind) as probe:
             probe.bind(where)
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
 
@@ -70,35 +78,51 @@ def is_local(address: str) -> bool:
 def load(settings: NodeSettings) -> tuple[RingFacts, dict[int, str], dict[str, CmapValue]]:
     """Everything that follows from the file for this node. Raises HashellError."""
     conf = read_conf(settings)
+    barriers = RingStorage(settings.ring_dir, _local_node(settings, conf).nodeid)
+    loaded = _derive(settings, conf, barriers.expected_votes())
+    for warning in conf.warnings:
+        log.warning("%s", warning)
+    return loaded
+
+
+def check_conf(settings: NodeSettings) -> list[Diagnostic]:
+    """What there is to say about corosync.conf before the node starts. Raises HashellError."""
+    conf = read_conf(settings)
+    _derive(settings, conf, 0)
+    return list(conf.warnings)
+
+
+def _local_node(settings: NodeSettings, conf: Conf) -> ConfNode:
     nodes = read_nodes(conf)
     if not nodes:
         raise HashellError(
             ConfRule(place=conf.place(), problem="there is no nodelist", advice="add nodelist { node { ... } }")
         )
-    local = find_local(conf, nodes, settings.name, os.uname().nodename, is_local)
-    barrier = RingStorage(settings.ring_dir, local.nodeid).expected_votes()
+    return find_local(conf, nodes, settings.name, os.uname().nodename, is_local)
+
+
+def _derive(
+    settings: NodeSettings, conf: Conf, barrier: int
+) -> tuple[RingFacts, dict[int, str], dict[str, CmapValue]]:
+    local, nodes = _local_node(settings, conf), read_nodes(conf)
     facts = ring_facts(conf, nodes, local, barrier)
     if facts.transport != "udpu":
         place = conf.place("totem.transport")
         instead = "set transport: udpu in the totem section"
         raise HashellError(NotSupported(place=place, what=f"transport {facts.transport}", instead=instead))
-    for warning in conf.warnings:
-        log.warning("%s", warning)
     return facts, resolve(conf, nodes), conf.values
 
 
 async def main(settings: NodeSettings, stop: asyncio.Event) -> int:
-    """Run the ring until `stop` is set or the ring ends it; returns the exit code."""
+    """Run the ring until `stop` is set or the ring ends it; returns the exit code.
+
+    Raises HashellError when it cannot start.
+    """
     try:
         host = RingHost(settings, *load(settings), lambda: load(settings))
         await host.start()
-    except HashellError as error:
-        for diagnostic in error.diagnostics:
-            log.error("%s", diagnostic)
-        return int(error.exit_code)
     except OSError as error:
-        log.error("the ring cannot start: %s", error)
-        return int(ExitCode.OSFILE)
+        raise HashellError(RingFileFault(reason=str(error))) from None
     gc.collect()
     gc.freeze()
     log.info("ring daemon of node %d (%s) is up", host.node.node_id, host.facts.local.label)

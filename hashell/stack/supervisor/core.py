@@ -6,7 +6,8 @@ Rules:
 - A daemon that dies is started again at once; one that keeps dying soon after its start waits longer each time, and
   after RESPAWN_LIMIT such deaths in a row the node is given up.
 - Exit code 100, or an error that no restart can mend (the daemon says so in words), brings the node down with that
-  code; 101 asks for a panic.
+  code; 101 asks for a panic. A node that has served keeps trying to bring membership back, because whoever broke
+  its file or took its port may yet mend that.
 - When membership dies, the daemons that live on the ring end by themselves or are killed; then membership and they
   start again in order. The executor stays, so resources go on being served.
 """
@@ -111,6 +112,7 @@ class Supervisor:
     phase: Phase = Phase.INIT
     exit_code: int = ExitCode.OK
     ring_lost: bool = False
+    served: bool = False  #: the ring has answered once
     children: dict[str, _Child] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +133,11 @@ class Supervisor:
         child.pid, child.started, child.waiting, child.terminating = pid, now, False, False
         return []
 
+    def ready(self) -> list[Effect]:
+        """The ring answers."""
+        self.served = True
+        return []
+
     def exited(self, name: str, code: int, words: str, now: float) -> list[Effect]:
         """A daemon ended with `code` (negative: signal number); `words` is the error it gave up with, or ''."""
         child = self.children[name]
@@ -140,7 +147,8 @@ class Supervisor:
             return [*effects, CancelTimer(f"kill {name}"), *self._stop_next()]
         if code == ExitCode.PANIC:
             return [*effects, Panic(f"{name} asks for it")]
-        if code == ExitCode.FATAL or (words and code > 0):
+        hopeless = bool(words) and code > 0 and not (name == MEMBERSHIP and self.served)
+        if code == ExitCode.FATAL or hopeless:
             return effects + self.stop(exit_code=code)
         quick = now - child.started < QUICK_DEATH_SECONDS
         child.quick_deaths = child.quick_deaths + 1 if quick else 0

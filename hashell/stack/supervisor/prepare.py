@@ -140,7 +140,8 @@ def make_folders(settings: NodeSettings) -> None:
             if not os.access(path, os.W_OK | os.X_OK):
                 raise PermissionError(13, "not writable")
         except OSError as error:
-            reason = error.strerror or str(error)
+            no_folder = isinstance(error, FileExistsError | NotADirectoryError)
+            reason = "it is not a folder" if no_folder else error.strerror or str(error)
             raise HashellError(FolderUnusable(path=str(path), reason=reason)) from None
     logfile = settings.log_dir / "hashell.log"
     with contextlib.suppress(OSError):

@@ -19,7 +19,6 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from types import ModuleType
 
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
@@ -28,6 +27,7 @@ from hashell.stack.runtime import log_level, run_daemon
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor import core
 from hashell.stack.supervisor.panic import panic
+from hashell.stack.supervisor.preload import import_shared
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -57,7 +57,6 @@ class NodeProcess:
         self._settings = settings
         self._lock = lock
         self._core = core.Supervisor(specs)
-        self._modules: dict[str, ModuleType] = {}
         self._specs = {spec.name: spec for spec in specs}
         self._pids: dict[int, str] = {}
         self._words: dict[str, int] = {}
@@ -73,9 +72,8 @@ class NodeProcess:
         self.last_words = ""  #: why a daemon gave the node up, for the one who started us
 
     def preload(self) -> None:
-        """Import the daemons here once, so that the forks share the memory. Raises ImportError."""
-        for spec in self._specs.values():
-            self._modules[spec.name] = importlib.import_module(spec.module)
+        """Import here once what the daemons have in common, so that the forks share the memory. Raises ImportError."""
+        import_shared()
 
     def run(self) -> int:
         """Start the node and serve it to its end; its exit code."""
@@ -161,6 +159,7 @@ class NodeProcess:
         note = json.loads(data)
         if note.get("ready") and not self._ready:
             self._ready = True
+            self._apply(self._core.ready())
             self._on_ready()
         if note.get("quit"):
             log.info("a client asks to stop the node")
@@ -265,7 +264,12 @@ class NodeProcess:
             os.close(self._lock)
         os.setpgid(0, 0)
         become(self._settings, spec, parent)
-        module = self._modules[spec.name]
+        try:
+            module = importlib.import_module(spec.module)
+        except ImportError as error:
+            log.exception("%s cannot be imported", spec.module)
+            os.write(words, f"{spec.module} cannot be imported: {error}".encode()[:_WORDS_LIMIT])
+            return int(ExitCode.NOT_INSTALLED)
         main: Main = functools.partial(module.main, control=control) if control is not None else module.main
         return run_daemon(self._settings, spec.name, functools.partial(_guarded, main, words))
 

@@ -284,13 +284,14 @@ async def test_who_may_connect(lab: Lab) -> None:
     assert host.authorise(Credentials(1, 54321, 54321)) == 0
 
 
-async def test_port_in_use_is_one_message_and_an_exit_code(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+async def test_port_in_use_is_one_message_and_an_exit_code(lab: Lab) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind((f"{lab.net}.1", lab.port))
-        code = await main(lab.settings(1), asyncio.Event())
-    assert code == ExitCode.UNAVAILABLE
-    errors = [r.message for r in caplog.records if r.levelno >= logging.ERROR]
-    assert len(errors) == 1 and f"port {lab.port}" in errors[0] and "mcastport" in errors[0]
+        with pytest.raises(HashellError) as caught:
+            await main(lab.settings(1), asyncio.Event())
+    assert caught.value.exit_code == ExitCode.UNAVAILABLE
+    (said,) = map(str, caught.value.diagnostics)
+    assert f"port {lab.port}" in said and "mcastport" in said
 
 
 async def test_main_runs_until_it_is_told_to_stop(lab: Lab) -> None:
@@ -313,10 +314,11 @@ async def test_shutdown_by_cfg_ends_the_daemon(lab: Lab) -> None:
     await client.close()
 
 
-async def test_unreadable_configuration(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+async def test_unreadable_configuration(lab: Lab) -> None:
     (lab.folder / "corosync.conf").unlink()
-    assert await main(lab.settings(1), asyncio.Event()) == ExitCode.CONFIG
-    assert "No such file" in caplog.text
+    with pytest.raises(HashellError, match="No such file") as caught:
+        await main(lab.settings(1), asyncio.Event())
+    assert caught.value.exit_code == ExitCode.CONFIG
     (lab.folder / "corosync.conf").write_text("totem {\n")
     with pytest.raises(HashellError, match="Missing closing brace"):
         load(lab.settings(1))

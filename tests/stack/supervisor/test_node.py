@@ -26,6 +26,18 @@ from hashell.stack.wire.pacemaker import PacemakerClient
 
 DEADLINE = 30.0
 REPO = Path(__file__).resolve().parents[3]
+CONF = """totem {
+    version: 2
+    transport: udpu
+}
+nodelist {
+    node {
+        ring0_addr: 127.0.0.1
+        name: one
+        nodeid: 1
+    }
+}
+"""
 
 
 def until(condition, what: str = "") -> object:
@@ -44,7 +56,7 @@ class Node:
             state_dir=folder / "state", run_dir=folder / "run", agent_dir=folder / "agents",
             log_dir=folder / "log", ipc_prefix=f"s{uuid.uuid4().hex[:7]}-", user="", embedded=True,
         )  # fmt: skip
-        self.settings.corosync_conf.write_text("totem {\n}\n")
+        self.settings.corosync_conf.write_text(CONF)
         self.settings_file = folder / "settings.json"
         self.settings_file.write_text(self.settings.to_json())
         self.process: subprocess.Popen[str] | None = None

@@ -58,8 +58,8 @@ def number(kind: CmapType, value: int) -> CmapValue:
 
 
 def text(value: str) -> CmapValue:
-    """A string as corosync stores its own: with the final NUL."""
-    return CmapValue(CmapType.STRING, value.encode() + b"\0")
+    """A string as corosync stores its own: with the final NUL. Bytes that were no text are bytes again."""
+    return CmapValue(CmapType.STRING, value.encode(errors="surrogateescape") + b"\0")
 
 
 def size_fits(kind: CmapType, length: int) -> bool:

@@ -78,6 +78,22 @@ class ConfUnreadable(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RingFileFault(Diagnostic):
+    """A file or socket of the ring daemon other than its configuration; `reason` names it."""
+
+    code: ClassVar[str] = "H409"
+    exit_code: ClassVar[ExitCode] = ExitCode.OSFILE
+
+    reason: str
+
+    def text(self) -> str:
+        return f"the ring cannot start: {self.reason}"
+
+    def remedy(self) -> str:
+        return "mend its permissions, or make room for it"
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnknownKey(Diagnostic):
     """A key nobody reads: kept, but probably a misspelling."""
 

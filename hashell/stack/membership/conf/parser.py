@@ -11,6 +11,7 @@ from hashell.stack.membership.conf.diagnostics import ConfSyntax, ConfValue, Unk
 from hashell.stack.membership.conf.keys import FREE_SECTIONS, SECTIONS, KeyRule
 
 MAX_LINE = 510
+_SHOWN = 160
 _BLANK = " \t\xa0\r\n"
 _TEXT_KEYS = ("linknumber", "subsys", "name", "uid", "gid")
 
@@ -59,6 +60,7 @@ class _Parser:
         return Place(file=self.conf.file, line=line)
 
     def syntax(self, line: int, problem: str, expected: str = "") -> None:
+        problem, expected = printable(problem), printable(expected)
         self.errors.append(ConfSyntax(place=self.place(line), problem=problem, expected=expected))
 
     def feed(self, line: int, raw: str) -> None:
@@ -157,7 +159,7 @@ class _Parser:
         options = [*keys] if keys else [p.rpartition(".")[2] for p in SECTIONS]
         close = get_close_matches(key, options, 1)
         self.conf.warnings.append(
-            UnknownKey(place=self.place(line), key=name, suggestion=close[0] if close else "")
+            UnknownKey(place=self.place(line), key=printable(name), suggestion=close[0] if close else "")
         )
 
     def typed(self, name: str, rule: KeyRule, value: str, line: int) -> CmapValue | None:
@@ -169,7 +171,7 @@ class _Parser:
                 return number(rule.type, int(value))
             else:
                 expected = f"an integer in range ({limits[0]}..{limits[1]})"
-            self.errors.append(ConfValue(place=self.place(line), key=name, value=value, expected=expected))
+            self.errors.append(ConfValue(place=self.place(line), key=name, value=printable(value), expected=expected))
             return None
         if rule.words and value not in rule.words:
             expected = f"one of {', '.join(rule.words)}"
@@ -178,7 +180,7 @@ class _Parser:
                 ConfValue(
                     place=self.place(line),
                     key=name,
-                    value=value,
+                    value=printable(value),
                     expected=expected,
                     suggestion=near,
                     problem=rule.error,
@@ -186,6 +188,12 @@ class _Parser:
             )
             return None
         return text(value)
+
+
+def printable(words: str) -> str:
+    """Text for a message from a file that may hold anything: bytes that are no text as ?, and not too long."""
+    shown = "".join(c if c.isprintable() else "?" for c in words[:_SHOWN])
+    return shown + ("…" if len(words) > _SHOWN else "")
 
 
 def parse_conf(content: str, file: str = "") -> Conf:

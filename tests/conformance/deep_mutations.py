@@ -19,8 +19,9 @@ class DeepMutator(Mutator):
     def choices(self) -> list[Callable[[], bool]]:
         own = [
             self.rule, self.rule, self.block, self.operation, self.operation, self.migration, self.migration,
-            self.bundle, self.template, self.lock, self.joined, self.expiry, self.wrap_clone, self.wrap_group, self.duplicate_op,
-            self.extra_meta, self.attribute_score, self.defaults_rule, self.digest, self.parameter, self.drop_pair,
+            self.bundle, self.template, self.lock, self.joined, self.expiry, self.wrap_clone, self.wrap_group,
+            self.duplicate_op, self.extra_meta, self.attribute_score, self.defaults_rule, self.digest, self.parameter,
+            self.drop_pair,
         ]  # fmt: skip
         return super().choices() + own * 2
 

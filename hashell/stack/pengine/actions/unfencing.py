@@ -17,7 +17,7 @@ def trigger_unfencing(
     ws: WorkingSet, rsc: Resource | None, node: Node | None, reason: str, dependency: Action | None = None
 ) -> None:
     """Require the node's unfencing, or that of every node the resource may run on when the node cannot be unfenced."""
-    if not ws.enable_unfencing or (rsc is not None and not (rsc.fence_device or rsc.needs_unfencing)):
+    if not ws.enable_unfencing or (rsc is not None and not rsc.fence_device):
         return
     if node is not None and node.online and not node.unclean and not node.shutdown:
         unfence = fencing_op(ws, node, "on", False, reason, False)

@@ -123,7 +123,7 @@ def check_definition(ws: WorkingSet, rsc: Resource, node: Node, entry: Entry) ->
     data = compare_digests(ws, rsc, entry, node)
     if (
         ws.sanitized
-        and data.result == DigestResult.MISMATCH
+        and data.result != DigestResult.MATCH
         and data.digest_secure is not None
         and data.digest_secure == entry.xml.get("op-secure-digest")
     ):

@@ -34,20 +34,25 @@ def schema_version(cib: _Element) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def upgrade(cib: _Element) -> None:
-    """Rewrite the tree in place to the newest series, unless validation is switched off."""
+def upgrade(cib: _Element) -> list[str]:
+    """Rewrite the tree in place to the newest series, unless validation is switched off.
+
+    Returns what had to be dropped, one line each, as the reference says it.
+    """
     version = schema_version(cib)
     if version is None or version >= (4, 0):
-        return
+        return []
     if version < (3, 0):
         upgrade_from_2(cib)
+    notes: list[str] = []
     _nvpairs(cib)
-    _options(cib)
+    _options(cib, notes)
     _nodes(cib)
-    _gone_classes(cib)
+    _gone_classes(cib, notes)
     _resources(cib)
-    _locations(cib)
+    _locations(cib, notes)
     cib.set("validate-with", NEWEST)
+    return notes
 
 
 def _nvpairs(cib: _Element) -> None:
@@ -66,11 +71,14 @@ def _nvpairs(cib: _Element) -> None:
             pair.set("value", value)
 
 
-def _options(cib: _Element) -> None:
+def _options(cib: _Element, notes: list[str]) -> None:
     for block in cib.iter("cluster_property_set"):
         for pair in list(block.iter("nvpair")):
             name = pair.get("name") or ""
             if name == "remove-after-stop":
+                notes.append(
+                    f"WARNING: Dropping nvpair {pair.get('id')} because the remove-after-stop property is unsupported"
+                )
                 _drop(pair)
             elif name in _RENAMED:
                 pair.set("name", _RENAMED[name])
@@ -98,31 +106,40 @@ def _drop(element: _Element) -> None:
         parent.remove(element)
 
 
-def _gone_classes(cib: _Element) -> None:
+def _gone_classes(cib: _Element, notes: list[str]) -> None:
     """Resources of classes that exist no more, with everything that refers to them."""
     resources = cib.find("configuration/resources")
     if resources is None:
         return
-    gone: set[str] = set()
+    gone: dict[str, str] = {}
     for element in list(resources.iter("template", "primitive")):
-        if (element.get("class") or "").lower() in _GONE_CLASSES or element.get("template") in gone:
-            gone.add(element.get("id") or "")
+        agents = (element.get("class") or "").lower()
+        agents = agents if agents in _GONE_CLASSES else gone.get(element.get("template") or "", "")
+        if agents:
+            id = element.get("id") or ""
+            gone[id] = agents
+            kind = "template" if element.tag == "template" else "resource"
+            notes.append(f"WARNING: Dropping {kind} {id} because {agents} resources are no longer supported")
             _drop(element)
     for element in list(resources.iter("bundle")):
         if element.find("rkt") is not None:
-            gone.add(element.get("id") or "")
+            id = element.get("id") or ""
+            gone[id] = "rkt"
+            notes.append(f"WARNING: Dropping bundle resource {id} because rkt containers are no longer supported")
             _drop(element)
     if not gone:
         return
     for tag in ("group", "clone", "master"):
         for element in list(resources.iter(tag)):
             if not any(child.tag in ("primitive", "group") for child in element):
-                gone.add(element.get("id") or "")
+                id = element.get("id") or ""
+                gone[id] = tag
+                notes.append(f"INFO: Dropping {tag} {id} because it would become empty")
                 _drop(element)
     _drop_references(cib, gone)
 
 
-def _drop_references(cib: _Element, gone: set[str]) -> None:
+def _drop_references(cib: _Element, gone: dict[str, str]) -> None:
     for constraint in list(cib.iterfind("configuration/constraints/*")):
         for resource_set in list(constraint.iterchildren("resource_set")):
             for ref in list(resource_set.iterchildren("resource_ref")):
@@ -155,13 +172,17 @@ def _resources(cib: _Element) -> None:
                 container.set("promoted-max", masters)
 
 
-def _locations(cib: _Element) -> None:
+def _locations(cib: _Element, notes: list[str]) -> None:
     for location in list(cib.iterfind("configuration/constraints/rsc_location")):
         _lifetime(location)
         _split_rules(location)
     for tag in ("rsc_colocation", "rsc_order"):
         for constraint in cib.iterfind(f"configuration/constraints/{tag}"):
             for lifetime in list(constraint.iterchildren("lifetime")):
+                notes.append(
+                    f"WARNING: Dropping lifetime element from constraint {constraint.get('id')} because lifetime elements "
+                    "are no longer supported. Any rules contained there will no longer apply to the constraint"
+                )
                 constraint.remove(lifetime)
 
 

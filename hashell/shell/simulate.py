@@ -232,6 +232,8 @@ def _run(options: argparse.Namespace) -> ExitCode:
     if options.save_input:
         write_file(options.save_input, pretty(cib))
     simulation = Simulation(cib, request, now, _write)
+    for line in simulation.dropped:
+        print(line, file=sys.stderr, flush=True)
     ws = simulation.status()
     if not ws.accepted:
         raise HashellError(*ws.messages, exit_code=ExitCode.OLD)

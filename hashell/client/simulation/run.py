@@ -56,7 +56,7 @@ class Simulation:
         self.host_now = now
         self.write = write
         self.result: Schedule | None = None
-        upgrade(cib)
+        self.dropped = upgrade(cib)  #: what the newest schema knows no more
 
     def status(self) -> WorkingSet:
         """Unpack the input, show its status, make the requested changes; the model to schedule with."""

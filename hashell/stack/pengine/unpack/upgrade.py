@@ -112,6 +112,7 @@ def _gone_classes(cib: _Element, notes: list[str]) -> None:
     if resources is None:
         return
     gone: dict[str, str] = {}
+    dropped: list[tuple[_Element | None, str]] = []
     for element in list(resources.iter("template", "primitive")):
         agents = (element.get("class") or "").lower()
         agents = agents if agents in _GONE_CLASSES else gone.get(element.get("template") or "", "")
@@ -119,8 +120,10 @@ def _gone_classes(cib: _Element, notes: list[str]) -> None:
             id = element.get("id") or ""
             gone[id] = agents
             kind = "template" if element.tag == "template" else "resource"
-            notes.append(f"WARNING: Dropping {kind} {id} because {agents} resources are no longer supported")
+            text = f"WARNING: Dropping {kind} {id} because {agents} resources are no longer supported"
+            dropped.append((element.getparent(), text))
             _drop(element)
+    notes.extend(text for parent, text in dropped if parent is None or _has_members(parent))
     for element in list(resources.iter("bundle")):
         if element.find("rkt") is not None:
             id = element.get("id") or ""
@@ -131,12 +134,19 @@ def _gone_classes(cib: _Element, notes: list[str]) -> None:
         return
     for tag in ("group", "clone", "master"):
         for element in list(resources.iter(tag)):
-            if not any(child.tag in ("primitive", "group") for child in element):
+            if not _has_members(element):
                 id = element.get("id") or ""
                 gone[id] = tag
                 notes.append(f"INFO: Dropping {tag} {id} because it would become empty")
                 _drop(element)
     _drop_references(cib, gone)
+
+
+def _has_members(element: _Element) -> bool:
+    """Whether a group or clone has something left; other elements count as having it."""
+    return element.tag not in ("group", "clone", "master") or any(
+        child.tag in ("primitive", "group") for child in element
+    )
 
 
 def _drop_references(cib: _Element, gone: dict[str, str]) -> None:
@@ -180,8 +190,9 @@ def _locations(cib: _Element, notes: list[str]) -> None:
         for constraint in cib.iterfind(f"configuration/constraints/{tag}"):
             for lifetime in list(constraint.iterchildren("lifetime")):
                 notes.append(
-                    f"WARNING: Dropping lifetime element from constraint {constraint.get('id')} because lifetime elements "
-                    "are no longer supported. Any rules contained there will no longer apply to the constraint"
+                    f"WARNING: Dropping lifetime element from constraint {constraint.get('id')} because lifetime "
+                    "elements are no longer supported. Any rules contained there will no longer apply to the "
+                    "constraint"
                 )
                 constraint.remove(lifetime)
 

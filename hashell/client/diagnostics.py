@@ -135,3 +135,18 @@ class ChangeImpossible(Diagnostic):
 
     def remedy(self) -> str:
         return self.hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class CibInvalid(Diagnostic):
+    """The CIB manager was started on a document that breaks its schema."""
+
+    code = "H509"
+    exit_code = ExitCode.CONFIG
+    where: str
+
+    def text(self) -> str:
+        return f"{self.where} started with a configuration that is not valid, and refuses every request"
+
+    def remedy(self) -> str:
+        return "the log of the node says what is wrong; stop the node, correct cib.xml, remove cib.xml.sig, start it"

@@ -14,7 +14,7 @@ from lxml import etree
 
 from hashell.client.board import FencingView
 from hashell.client.cluster import Cluster
-from hashell.client.diagnostics import Conflict, NoAnswer, NotConnected, NotPermitted, Refused
+from hashell.client.diagnostics import CibInvalid, Conflict, NoAnswer, NotConnected, NotPermitted, Refused
 from hashell.client.source import LiveSource
 from hashell.model import patchset
 from hashell.model.diagnostics import HashellError
@@ -68,16 +68,21 @@ class LiveCluster(Cluster):
     # -- the configuration -----------------------------------------------------------------------------------
 
     async def cib(self) -> etree._Element:
-        if self._cib.cib is None:
+        return await self._query() if self._cib.cib is None else copy.deepcopy(self._cib.cib)
+
+    async def _query(self) -> etree._Element:
+        try:
             async with self._errors("the CIB manager", 120):
                 return copy.deepcopy(await self._cib.query())
-        return copy.deepcopy(self._cib.cib)
+        except CibError as error:
+            if error.rc == Rc.SCHEMA_VALIDATION:
+                raise HashellError(CibInvalid(where=str(self.source))) from None
+            raise HashellError(Refused(what="reading the configuration", reason=rc_text(error.rc))) from None
 
     async def commit(self, old: etree._Element, new: etree._Element) -> None:
         expected = CibVersion.of(old)
         for _ in range(_COMMIT_TRIES):
-            async with self._errors("the CIB manager", 120):
-                current = copy.deepcopy(await self._cib.query())
+            current = await self._query()
             found = CibVersion.of(current)
             if found[:2] != expected[:2]:
                 raise HashellError(Conflict(expected=str(expected), found=str(found)))

@@ -9,7 +9,9 @@ still lies there under its temporary name, and loading finds it. Whatever cannot
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ from hashell.model.xmltext import parse, pretty
 
 SERIES = 100
 _LIVE, _SIGNATURE, _SEQUENCE = "cib.xml", "cib.xml.sig", "cib.last"
+_LAST_KNOWN = re.compile(rb"[0-9]{1,9}")
+_BACKUP_NUMBER = re.compile(r"[0-9]{1,2}")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -185,6 +189,36 @@ class Loaded:
     notes: list[Diagnostic] = field(default_factory=list)
 
 
+class Untouched:
+    """A FileLayer that only looks: another folder's files as they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        return sorted(entry.name for entry in os.scandir(self._folder) if entry.is_file(follow_symlinks=False))
+
+    def read(self, name: str) -> bytes:
+        return (self._folder / name).read_bytes()
+
+    def changed_at(self, name: str) -> float:
+        return os.stat(self._folder / name).st_ctime
+
+    def write_new(self, name: str, data: bytes, mode: int) -> None:
+        raise OSError(errno.EROFS, "only looked at")
+
+    def link(self, old: str, new: str) -> None:
+        raise OSError(errno.EROFS, "only looked at")
+
+    rename = link
+
+    def remove(self, name: str) -> None:
+        raise OSError(errno.EROFS, "only looked at")
+
+    def sync(self) -> None:
+        return
+
+
 class CibStorage:
     """Loads and saves through a FileLayer; `where` is its name in messages."""
 
@@ -251,7 +285,7 @@ class CibStorage:
 
     def _backup(self, notes: list[Diagnostic]) -> tuple[etree._Element | None, str]:
         candidates = [n for n in self._names() if n.startswith("cib-") and not n.endswith(".sig")]
-        candidates.sort(key=lambda name: (-self._changed_at(name), name))
+        candidates.sort(key=self._age)
         for name in candidates:
             try:
                 document, reason = _parse(self._files.read(name))
@@ -264,6 +298,19 @@ class CibStorage:
                 return document, name
             notes.append(CibBackupUnusable(file=self._path(name), reason=reason or "its digest does not fit"))
         return None, _LIVE
+
+    def _age(self, name: str) -> tuple[int, float, str]:
+        """Sorts backups from new to old: by their numbers, because copying the folder spoils their times.
+
+        Without a usable cib.last, and for names without a number, the time has to do.
+        """
+        number = name.removeprefix("cib-").removesuffix(".raw")
+        if not (_LAST_KNOWN.fullmatch(self._last()) and _BACKUP_NUMBER.fullmatch(number)):
+            return SERIES, -self._changed_at(name), name
+        back = (self._sequence() - 1 - int(number)) % SERIES
+        if back == SERIES - 1 and f"cib-{(int(number) + 1) % SERIES}.raw" not in self._names():
+            back = -1  # the series has not come round yet: a save was interrupted before it counted on
+        return back, 0.0, name
 
     def _changed_at(self, name: str) -> float:
         try:
@@ -353,11 +400,15 @@ class CibStorage:
         self._files.sync()
 
     def _sequence(self) -> int:
+        """The number of the next backup."""
+        text = self._last()
+        return int(text) % SERIES if _LAST_KNOWN.fullmatch(text) else 0
+
+    def _last(self) -> bytes:
         try:
-            text = self._files.read(_SEQUENCE).strip()
+            return self._files.read(_SEQUENCE).strip()
         except OSError:
-            return 0
-        return int(text) % SERIES if text.isdigit() and len(text) < 10 else 0
+            return b""
 
 
 def _parse(data: bytes) -> tuple[etree._Element | None, str]:

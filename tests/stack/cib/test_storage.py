@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hashell.model.digest import digest_v1
 from hashell.model.document import Rc, empty_cib
 from hashell.model.version import CibVersion
 from hashell.model.xmltext import parse, pretty
-from hashell.stack.cib.storage import CibStorage, Folder
+from hashell.stack.cib.storage import CibStorage, Folder, Untouched
 
 
 class Crash(BaseException):
@@ -252,7 +253,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from hashell.model.document import empty_cib
-from hashell.stack.cib.storage import CibStorage, Folder
+from hashell.stack.cib.storage import CibStorage, Folder, Untouched
 storage = CibStorage(Folder(Path(sys.argv[1])))
 document = empty_cib()
 for epoch in range(1, 10**6):
@@ -278,3 +279,25 @@ def test_a_writer_that_is_killed_loses_nothing_it_has_reported(tmp_path):
         found = CibStorage(Folder(folder)).load()
         assert found.notes == []
         assert CibVersion.of(found.document).epoch in (reported, reported + 1)
+
+
+@pytest.mark.parametrize("saves", [3, 11, 130])
+def test_the_newest_backup_is_known_without_its_time(saves):
+    files = Memory()
+    storage = CibStorage(files)
+    for epoch in range(1, saves + 1):
+        storage.save(cib(epoch))
+    files.files["cib.xml"] = b"<cib"
+    files.times = {name: float(zlib.crc32(name.encode())) for name in files.times}
+    assert CibVersion.of(CibStorage(files).load().document).epoch == saves - 1
+
+
+def test_looking_at_the_files_changes_nothing(tmp_path):
+    storage = CibStorage(Folder(tmp_path))
+    storage.save(cib(1))
+    storage.save(cib(2))
+    (tmp_path / "cib.xml").write_bytes(b"garbage")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    said = CibStorage(Untouched(tmp_path), str(tmp_path)).load().notes
+    assert [note.code for note in said] == ["H310", "H311"]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -86,6 +86,8 @@ class Simulation:
             out = Outline(fancy=not (request.quiet and request.show_scores))
             out.blank()
             out.begin(_score_heading(request))
+            for note in ws.notes if not request.quiet else ():
+                out.info(note)
             for line in ws.scores:
                 out.item(line)
             out.end()

@@ -348,6 +348,7 @@ class WorkingSet:
         self.disabled_resources = 0
         self.blocked_resources = 0
         self.messages: list[Diagnostic] = []  #: configuration errors and warnings, in order
+        self.notes: list[str] = []  #: remarks on sanitized inputs, for the reader of a simulation
         self.scores: list[str] = []  #: lines of the score listing, filled when output_scores
         self.node_by_name: dict[str, Node] = {}  #: lower-cased name
         self.node_by_id: dict[str, Node] = {}  #: exact id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hashell.model.durations import readable_interval
 from hashell.stack.pengine.actions.create import change_task, clear_failcount_op, new_action, op_key, rsc_op, set_reason
 from hashell.stack.pengine.actions.unfencing import trigger_unfencing
 from hashell.stack.pengine.assign.nodes import node_ok
@@ -127,6 +128,10 @@ def check_definition(ws: WorkingSet, rsc: Resource, node: Node, entry: Entry) ->
         and data.digest_secure is not None
         and data.digest_secure == entry.xml.get("op-secure-digest")
     ):
+        ws.notes.append(
+            f"Only 'private' parameters to {readable_interval(entry.interval)}-interval {entry.task} for {rsc.id} on "
+            f"{node.name} changed: {entry.xml.get('transition-magic')}"
+        )
         return False
     if data.result == DigestResult.RESTART:
         _force_restart(ws, rsc, entry, node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _STOP_SECONDS = 180.0
 _POLL_SECONDS = 0.2
+_SERVING_POLLS = 150
 
 
 def _folder(session: Session) -> Path:
@@ -84,9 +86,21 @@ def start(session: Session, words: list[str]) -> ExitCode:
         session.note(f"{name} is started")
     if not names:
         session.run(cluster.start())
+        session.run(_serving(cluster))
         session.note(f"{len(cluster.names)} embedded nodes run: {' '.join(cluster.names)}")
         session.note("next: status, monitor, or configure load update examples/web-cluster.crm")
     return ExitCode.OK
+
+
+async def _serving(cluster: EmbeddedCluster) -> None:
+    """Return when the CIB of every node can be read, so that the next command finds the cluster."""
+    from hashell.client.source import is_running
+
+    for name in cluster.names:
+        for _ in range(_SERVING_POLLS):
+            if is_running(cluster.node_settings(name)) or not cluster.node_running(name):
+                break
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def _start_machine(session: Session) -> ExitCode:
@@ -201,4 +215,13 @@ def wait_for_startup(session: Session, words: list[str]) -> ExitCode:
     if not text.isdigit():
         raise HashellError(WrongArguments(command="cluster.wait_for_startup", usage="wait_for_startup [SECONDS]",
                                           problem=f"'{text}' is not a number of seconds"))
-    return wait_for_transition(session, float(text))
+    deadline = time.monotonic() + float(text)
+    while True:
+        try:
+            session.cluster()
+        except HashellError as error:
+            if error.exit_code != ExitCode.DISCONNECT or time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return wait_for_transition(session, max(1.0, deadline - time.monotonic()))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from hashell.model.dates import DateTime
     from hashell.model.diagnostics import Diagnostic
+    from hashell.stack.pengine.ledger import Ledger
 
 
 class IdRef:
@@ -353,6 +354,7 @@ class WorkingSet:
         self.node_by_name: dict[str, Node] = {}  #: lower-cased name
         self.node_by_id: dict[str, Node] = {}  #: exact id
         self.caches: dict[str, Any] = {}  #: lookups of single stages, by stage name
+        self.ledger: Ledger | None = None  #: causes of decisions, kept only when asked for
 
     def _init_flags(self) -> None:
         self.quorate = False

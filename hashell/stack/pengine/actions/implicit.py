@@ -11,6 +11,7 @@ from hashell.stack.pengine.assign.nodes import name_key
 from hashell.stack.pengine.assign.queries import is_active
 from hashell.stack.pengine.kinds import INF, Role, Variant
 from hashell.stack.pengine.kinds import Order as Rel
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.order.create import new_ordering, order_tasks
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _with_launcher(ws: WorkingSet, rsc: Resource, launcher: Resource) -> None:
         if not rsc.remote_nesting_allowed:
             for entry in list(launcher.allowed_nodes.values()):
                 if entry.node.is_pacemaker_remote():
-                    ban(ws, launcher, entry.node)
+                    ban(ws, launcher, entry.node, Kind.CONNECTION)
         order_tasks(ws, launcher, "monitor", rsc, "stop", Rel.ORDERED)
     elif launcher.is_remote_connection:
         bind = launcher

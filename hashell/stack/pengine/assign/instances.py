@@ -15,6 +15,7 @@ from hashell.stack.pengine.assign.primitive import assign_any
 from hashell.stack.pengine.assign.propagate import NONNEGATIVE, Table, coloc_factor, propagate
 from hashell.stack.pengine.assign.queries import active_node, any_leaf, current_node
 from hashell.stack.pengine.kinds import INF
+from hashell.stack.pengine.ledger.kinds import Kind
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, NodeCopy, Resource, WorkingSet
@@ -46,7 +47,7 @@ def distribute(
         if not instance.unassigned:
             continue
         if assigned >= max_total:
-            ban(ws, instance)
+            ban(ws, instance, None, Kind.CLONE_MAX)
         elif _assign_instance(ws, instance, None, max_per_node) is not None:
             assigned += 1
 
@@ -61,7 +62,7 @@ def _stays_on(instance: Resource, optimal: int) -> Node | None:
     return None if entry is not None and entry.count >= optimal else node
 
 
-def _ban_unavailable(instance: Resource, max_per_node: int) -> None:
+def _ban_unavailable(ws: WorkingSet, instance: Resource, max_per_node: int) -> None:
     for entry in instance.allowed_nodes.values():
         owner = parent_entry(instance, entry.node)
         if (
@@ -71,6 +72,8 @@ def _ban_unavailable(instance: Resource, max_per_node: int) -> None:
             or owner.score < 0
             or owner.count >= max_per_node
         ):
+            if ws.ledger is not None and owner is not None and owner.count >= max_per_node:
+                ws.ledger.add(Kind.CLONE_NODE_MAX, instance, entry.node, -INF)
             entry.score = -INF
             for child in instance.children:
                 child_entry = child.allowed_nodes.get(entry.node.id)
@@ -83,7 +86,7 @@ def _assign_instance(
 ) -> NodeCopy | None:
     if instance.assigning:
         return None
-    _ban_unavailable(instance, max_per_node)
+    _ban_unavailable(ws, instance, max_per_node)
     chosen = assign_any(ws, instance, prefer, prefer is None)
     _count(instance, chosen)
     return chosen
@@ -101,6 +104,7 @@ def _assign_early(ws: WorkingSet, instance: Resource, current: Node, max_per_nod
     if not usable(instance.allowed_nodes.get(current.id)):
         return False
     saved = _save_tables(instance)
+    mark = 0 if ws.ledger is None else ws.ledger.mark()
     owner = instance.parent
     assert owner is not None
     owner_table = owner.allowed_nodes
@@ -112,6 +116,8 @@ def _assign_early(ws: WorkingSet, instance: Resource, current: Node, max_per_nod
         if chosen is not None and chosen.node is current:
             break
         _restore_tables(instance, saved)
+        if ws.ledger is not None:
+            ws.ledger.forget(mark, instance)
         if chosen is None:
             instance.unassigned = True
             break

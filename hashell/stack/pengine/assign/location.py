@@ -11,6 +11,6 @@ if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, Resource, WorkingSet
 
 
-def ban(ws: WorkingSet, rsc: Resource, node: Node | None = None) -> None:
+def ban(ws: WorkingSet, rsc: Resource, node: Node | None = None, cause: str = "") -> None:
     """No part of the resource may run on the node (None = anywhere)."""
-    resource_location(ws, rsc, node, -INF)
+    resource_location(ws, rsc, node, -INF, cause=cause)

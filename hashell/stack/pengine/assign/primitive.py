@@ -14,6 +14,8 @@ from hashell.stack.pengine.assign.propagate import ACTIVE, NONNEGATIVE, coloc_fa
 from hashell.stack.pengine.assign.queries import current_node, role_of
 from hashell.stack.pengine.assign.utilization import limit_by_utilization
 from hashell.stack.pengine.kinds import INF, QuorumPolicy, Role, Variant
+from hashell.stack.pengine.ledger.book import scores_of
+from hashell.stack.pengine.ledger.kinds import Kind
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.relations import Colocation
@@ -48,12 +50,16 @@ def assign_primitive(ws: WorkingSet, rsc: Resource, prefer: Node | None, stop_if
     rsc.assigning = True
     _apply_colocations(ws, rsc)
     if rsc.next_role == Role.STOPPED:
-        ban(ws, rsc)
+        ban(ws, rsc, None, Kind.STOPPED)
     elif rsc.next_role > rsc.orig_role and not ws.quorate and ws.no_quorum_policy == QuorumPolicy.FREEZE:
         rsc.next_role = rsc.orig_role
+        if ws.ledger is not None:
+            ws.ledger.add(Kind.QUORUM_FREEZE, rsc)
     show_scores(ws, "pcmk__primitive_assign", rsc)
     if ws.fencing_enabled and not ws.have_fencing:
         rsc.managed = False
+        if ws.ledger is not None:
+            ws.ledger.add(Kind.NO_FENCING, rsc)
     if not rsc.managed:
         rsc.next_role = rsc.orig_role
         node = current_node(rsc)
@@ -99,9 +105,12 @@ def _apply_this_with(ws: WorkingSet, rsc: Resource, coloc: Colocation) -> None:
         archive = copy_table(rsc.allowed_nodes)
     if coloc.primary.unassigned:
         assign_any(ws, coloc.primary, None, True)
+    before = None if ws.ledger is None else scores_of(rsc.allowed_nodes)
     apply_colocation(ws, rsc, coloc.primary, coloc, True)
     if archive is not None and not any_usable(rsc.allowed_nodes):
         rsc.allowed_nodes = archive
+    if ws.ledger is not None and before is not None:
+        ws.ledger.colocation(Kind.COLOCATION, rsc, before, coloc)
 
 
 def apply_with_this(ws: WorkingSet, primary: Resource, coloc: Colocation) -> None:
@@ -112,7 +121,10 @@ def apply_with_this(ws: WorkingSet, primary: Resource, coloc: Colocation) -> Non
     dependent = coloc.dependent
     table = propagate(ws, dependent, primary, primary.allowed_nodes, coloc, coloc_factor(coloc), flags)
     assert table is not None
+    before = None if ws.ledger is None else scores_of(primary.allowed_nodes)
     primary.allowed_nodes = table
+    if ws.ledger is not None and before is not None:
+        ws.ledger.colocation(Kind.DEPENDENT, primary, before, coloc)
 
 
 def _assign_best(ws: WorkingSet, rsc: Resource, prefer: Node | None, stop_if_fail: bool) -> None:

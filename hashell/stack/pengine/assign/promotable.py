@@ -17,6 +17,7 @@ from hashell.stack.pengine.assign.output import show_promotion
 from hashell.stack.pengine.assign.propagate import ACTIVE, NONNEGATIVE, coloc_factor, propagate
 from hashell.stack.pengine.assign.queries import ASSIGNED, location_nodes, role_of, single_location
 from hashell.stack.pengine.kinds import INF, QuorumPolicy, Role
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.unpack.failcounts import base_name
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def add_promotion_scores(clone: Resource) -> None:
                 continue
             score, _ = promotion_score(instance, entry.node)
             if score > 0:
+                if instance.working_set.ledger is not None:
+                    instance.working_set.ledger.add(Kind.PROMOTION_SCORE, instance, entry.node, score)
                 entry.score = add_scores(entry.score, score)
             instance.priority = max(instance.priority, score)
 
@@ -154,7 +157,7 @@ def _sort(ws: WorkingSet, clone: Resource) -> None:
     for constraint in clone.ticket_constraints:
         ticket = constraint.ticket
         if constraint.role == Role.PROMOTED and (not ticket.granted or ticket.standby):
-            ban(ws, clone)
+            ban(ws, clone, None, Kind.TICKET)
     for instance in clone.children:
         _weigh_by_node(clone, instance)
     by_instance = instance_comparison(ws)

@@ -10,6 +10,7 @@ from hashell.stack.pengine.assign.gtable import iteration_order
 from hashell.stack.pengine.assign.location import ban
 from hashell.stack.pengine.assign.nodes import amount, compare_capacity, usable
 from hashell.stack.pengine.kinds import INF, Variant
+from hashell.stack.pengine.ledger.kinds import Kind
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, Resource, WorkingSet
@@ -41,7 +42,7 @@ def limit_by_utilization(ws: WorkingSet, rsc: Resource) -> Node | None:
     wanted = needed if any_capable else own
     for entry in list(rsc.allowed_nodes.values()):
         if usable(entry) and not has_room(entry.node, wanted):
-            ban(ws, rsc, entry.node)
+            ban(ws, rsc, entry.node, Kind.CAPACITY)
     return None if any_capable else most_capable
 
 

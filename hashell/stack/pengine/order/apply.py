@@ -84,6 +84,8 @@ def _relate_to_resource(first: Action | None, rsc2: Resource, order: Ordering) -
             relate(first, then, flags)
         elif flags & Rel.FIRST_IMPLIES_THEN:
             then.flags &= ~Act.RUNNABLE
+            if rsc2.working_set.ledger is not None:
+                rsc2.working_set.ledger.lost(then, Act.RUNNABLE, None)
 
 
 def _disable_invalid_inputs(action: Action) -> None:

@@ -23,6 +23,9 @@ def clear_because(action: Action, flag: int, cause: Action) -> None:
     """Clear the flag, and name the cause as reason when it is another resource's."""
     if action.flags & flag:
         action.flags &= ~flag
+        owner = action.rsc or cause.rsc
+        if owner is not None and owner.working_set.ledger is not None:
+            owner.working_set.ledger.lost(action, flag, cause)
         if action.rsc is not cause.rsc and action.reason is None:
             who = f" {cause.rsc.id}" if cause.rsc is not None else ""
             set_reason(action, f"{_LOST[flag]}{who} {cause.task}")

@@ -31,17 +31,19 @@ def block_colocation_dependents(ws: WorkingSet, action: Action) -> None:
         if action.task == "promote" and coloc.primary_role != Role.PROMOTED:
             continue
         task = "promote" if coloc.dependent_role == Role.PROMOTED else "start"
-        _block(ws, coloc.dependent, task, action.rsc)
+        _block(ws, coloc.dependent, task, action, coloc.id)
 
 
-def _block(ws: WorkingSet, rsc: Resource, task: str, cause: Resource) -> None:
+def _block(ws: WorkingSet, rsc: Resource, task: str, cause: Action, id: str) -> None:
     from hashell.stack.pengine.order.update import update_action
 
     for action in reversed(rsc.actions):
         if action.flags & Act.RUNNABLE and action.task == task:
             action.flags &= ~Act.RUNNABLE
-            set_reason(action, f"colocation with {cause.id}")
+            if ws.ledger is not None:
+                ws.ledger.lost(action, Act.RUNNABLE, cause, id)
+            set_reason(action, f"colocation with {cause.rsc.id if cause.rsc is not None else ''}")
             block_colocation_dependents(ws, action)
             update_action(ws, action)
     for child in rsc.children:
-        _block(ws, child, task, cause)
+        _block(ws, child, task, cause, id)

@@ -34,6 +34,8 @@ def new_ordering(
     order.task2 = task2 if task2 is not None or action2 is None else action2.key
     order.action2 = action2
     ws.ordering_constraints.append(order)
+    if ws.ledger is not None:
+        ws.ledger.ordering(order)
     _add_migration_equivalents(ws, order)
 
 

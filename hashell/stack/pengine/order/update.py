@@ -131,6 +131,8 @@ def _apply(
     ):
         then.flags &= ~Act.RUNNABLE
         changed |= THEN
+        if ws.ledger is not None:
+            ws.ledger.lost(then, Act.RUNNABLE, first)
     return changed
 
 

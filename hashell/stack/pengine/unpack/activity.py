@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.actions.create import new_action
 from hashell.stack.pengine.kinds import INF, MultiplyActive, OnFail, Role, Variant
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.unpack.fencing import fence_node
 from hashell.stack.pengine.unpack.locations import resource_location
 from hashell.stack.pengine.unpack.lookup import set_history_id
@@ -104,11 +105,15 @@ def _recover(ws: WorkingSet, rsc: Resource, node: Node, on_fail: int, active: bo
         node.standby = True
         node.fail_standby = True
     elif on_fail == OnFail.BLOCK:
+        if ws.ledger is not None:
+            ws.ledger.add(Kind.ON_FAIL_BLOCK, rsc, node)
         rsc.managed = False
         rsc.blocked = True
     elif on_fail == OnFail.BAN:
-        resource_location(ws, rsc, node, -INF)
+        resource_location(ws, rsc, node, -INF, cause=Kind.FAILURE_BAN)
     elif on_fail == OnFail.STOP:
+        if ws.ledger is not None:
+            ws.ledger.add(Kind.ON_FAIL_STOP, rsc, node)
         rsc.next_role = Role.STOPPED
     elif on_fail == OnFail.RESTART:
         if active:
@@ -147,10 +152,12 @@ def add_running(ws: WorkingSet, rsc: Resource, node: Node, *, failed: bool) -> N
         node.running_rsc.append(rsc)
         _add_priority(rsc, node, failed)
         if node.maintenance:
+            if ws.ledger is not None:
+                ws.ledger.add(Kind.NODE_MAINTENANCE, rsc, node)
             rsc.managed = False
             rsc.maintenance = True
     if not rsc.managed:
-        resource_location(ws, rsc, node, INF)
+        resource_location(ws, rsc, node, INF, cause=Kind.UNMANAGED_HERE)
         if node.online:
             ancestor = rsc.parent
             while ancestor is not None:
@@ -158,6 +165,8 @@ def add_running(ws: WorkingSet, rsc: Resource, node: Node, *, failed: bool) -> N
                 ancestor = ancestor.parent
         return
     if rsc.variant == Variant.PRIMITIVE and _multiply_active(rsc):
+        if ws.ledger is not None:
+            ws.ledger.add(Kind.MULTIPLE, rsc)
         if rsc.multiply_active_policy == MultiplyActive.STOP:
             rsc.allowed_nodes = {each.id: each.copy() for each in ws.nodes}
             for entry in rsc.allowed_nodes.values():

@@ -9,6 +9,7 @@ from hashell.model.scores import add_scores
 from hashell.model.values import integer
 from hashell.stack.pengine.actions.create import new_action
 from hashell.stack.pengine.kinds import INF, ProbeMode, Role, Variant
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.state import Location, NodeCopy
 from hashell.stack.pengine.unpack.config import note_change
 from hashell.stack.pengine.unpack.failcounts import failcount
@@ -57,11 +58,14 @@ def _lock(ws: WorkingSet, rsc: Resource) -> None:
         note_change(ws, rsc.lock_time + ms_to_s(ws.shutdown_lock_ms) + 1)
     for node in ws.nodes:
         if node is not rsc.lock_node:
-            resource_location(ws, rsc, node, -INF)
+            resource_location(ws, rsc, node, -INF, cause=Kind.LOCK)
 
 
 def apply_location(rsc: Resource, location: Location) -> None:
     """Apply one location to a resource and its parts."""
+    ledger = rsc.working_set.ledger
+    if ledger is not None and (location.role_filter in (Role.UNKNOWN, rsc.next_role)):
+        ledger.location(rsc, location, rsc.working_set.health_strategy)
     apply_to_one(rsc, location)
     if rsc.variant == Variant.GROUP:
         rest = location
@@ -105,7 +109,7 @@ def _stickiness(ws: WorkingSet, leaf: Resource) -> None:
         return
     node = leaf.active_nodes[0]
     if ws.symmetric_cluster or node.id in leaf.allowed_nodes:
-        resource_location(ws, leaf, node, leaf.stickiness)
+        resource_location(ws, leaf, node, leaf.stickiness, cause=Kind.STICKINESS)
 
 
 def threshold_reached(ws: WorkingSet, rsc: Resource, node: Node) -> Resource | None:
@@ -124,7 +128,7 @@ def _threshold(ws: WorkingSet, leaf: Resource, node: Node) -> None:
         return
     failed = threshold_reached(ws, leaf, node)
     if failed is not None:
-        resource_location(ws, failed, node, -INF)
+        resource_location(ws, failed, node, -INF, cause=Kind.THRESHOLD)
 
 
 def _exclusive_discovery(rsc: Resource, node: Node) -> None:
@@ -134,4 +138,6 @@ def _exclusive_discovery(rsc: Resource, node: Node) -> None:
         _exclusive_discovery(child, node)
     entry = rsc.allowed_nodes.get(node.id)
     if entry is not None and entry.probe_mode != ProbeMode.EXCLUSIVE:
+        if rsc.working_set.ledger is not None:
+            rsc.working_set.ledger.add(Kind.EXCLUSIVE, rsc, node, -INF)
         entry.score = -INF

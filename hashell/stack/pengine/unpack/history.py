@@ -11,6 +11,7 @@ from hashell.model.values import integer
 from hashell.stack.pengine.actions.create import new_action
 from hashell.stack.pengine.assign.queries import ACTIVE, PENDING, location_nodes
 from hashell.stack.pengine.kinds import INF, Role, Variant
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.messages import config_error, config_warning
 from hashell.stack.pengine.unpack.activity import process_state
 from hashell.stack.pengine.unpack.clones import create_instance
@@ -203,7 +204,7 @@ def _orphan(ws: WorkingSet, node: Node, id: str, element: _Element) -> Resource 
     if not ws.stop_removed_resources:
         rsc.managed = False
     else:
-        resource_location(ws, rsc, None, -INF)
+        resource_location(ws, rsc, None, -INF, cause=Kind.ORPHAN)
     return rsc
 
 

@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
 
 def resource_location(
-    ws: WorkingSet, rsc: Resource, node: Node | None, score: int, *, symmetric_default: bool = False
-) -> None:
-    """Add a score on one node, or with None on every node, to the resource and everything below it."""
+    ws: WorkingSet, rsc: Resource, node: Node | None, score: int, *, symmetric_default: bool = False,
+    cause: str = "", id: str = "",
+) -> None:  # fmt: skip
+    """Add a score on one node, or with None on every node, to the resource and everything below it.
+
+    cause (a ledger kind) and id (of the CIB element) are for the ledger.
+    """
+    if ws.ledger is not None and score:
+        ws.ledger.add(cause, rsc, node, score, id)
     if node is not None:
         _one_node(rsc, node, score, symmetric_default)
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hashell.model.durations import ms_to_s
 from hashell.stack.pengine.actions.create import can_fence, clear_failcount_op, fencing_op, new_action
 from hashell.stack.pengine.kinds import INF, DigestResult, ExecStatus, OcfRc, OnFail, Order, Role, Variant
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.messages import config_error
 from hashell.stack.pengine.order.create import order_actions
 from hashell.stack.pengine.unpack.activity import fail
@@ -69,7 +70,9 @@ def unpack_entry(history: History, entry: Entry) -> None:
     if masked:
         _update_state(history, entry, entry.expected)
         _record_failed(ws, rsc, node, entry)
-        resource_location(ws, rsc if rsc.unique else rsc.top(), node, -INF)
+        resource_location(
+            ws, rsc if rsc.unique else rsc.top(), node, -INF, cause=Kind.FAILURE_BAN, id=entry.id
+        )
         return
     _decide(history, entry)
 
@@ -87,7 +90,7 @@ def _decide(history: History, entry: Entry) -> None:
         on_fail, fail_role = _failure_handling(history, entry)
         if on_fail == OnFail.IGNORE:
             on_fail = OnFail.BAN
-        resource_location(ws, parent, node, -INF)
+        resource_location(ws, parent, node, -INF, cause=Kind.FAILURE_BAN, id=entry.id)
         _unpack_failure(history, entry, on_fail, fail_role)
         return
     if entry.status == ExecStatus.NOT_CONNECTED and node.remote is not None and node.remote.managed:
@@ -102,9 +105,9 @@ def _decide(history: History, entry: Entry) -> None:
         return
     _unpack_failure(history, entry, on_fail, fail_role)
     if entry.status == ExecStatus.ERROR_HARD:
-        resource_location(ws, parent, node, -INF)
+        resource_location(ws, parent, node, -INF, cause=Kind.FAILURE_BAN, id=entry.id)
     elif entry.status == ExecStatus.ERROR_FATAL:
-        resource_location(ws, parent, None, -INF)
+        resource_location(ws, parent, None, -INF, cause=Kind.FATAL_FAILURE, id=entry.id)
 
 
 def _failure_handling(history: History, entry: Entry) -> tuple[int, int]:
@@ -221,6 +224,8 @@ def _remap_rc(history: History, entry: Entry, expired: bool) -> None:
         OcfRc.INSUFFICIENT_PRIV,
     ):
         if not expired and entry.task == "stop" and not can_fence(history.ws, history.node):
+            if history.ws.ledger is not None:
+                history.ws.ledger.add(Kind.ON_FAIL_BLOCK, rsc, history.node, None, entry.id)
             rsc.managed = False
             rsc.blocked = True
         entry.status = ExecStatus.ERROR_HARD
@@ -316,7 +321,7 @@ def _unpack_failure(history: History, entry: Entry, on_fail: int, fail_role: int
         _record_failed(ws, rsc, node, entry)
     history.on_fail = max(history.on_fail, on_fail)
     if entry.task == "stop":
-        resource_location(ws, rsc, node, -INF)
+        resource_location(ws, rsc, node, -INF, cause=Kind.FAILED_STOP, id=entry.id)
     elif entry.task == "migrate_to":
         migrate_to_failure(ws, rsc, node, entry)
     elif entry.task == "migrate_from":
@@ -341,4 +346,6 @@ def _unpack_failure(history: History, entry: Entry, on_fail: int, fail_role: int
             top = rsc.top()
             if top.variant == Variant.CLONE and not top.unique:
                 target = top
+        if ws.ledger is not None:
+            ws.ledger.add(Kind.ON_FAIL_STOP, target, None, -INF, entry.id)
         ban_everywhere(ws, target)

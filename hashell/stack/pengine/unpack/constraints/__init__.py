@@ -34,4 +34,8 @@ def unpack_constraint_section(ws: WorkingSet) -> None:
         if unpack is None:
             config_error(ws, "constraint", element, id=element.get("id") or "", value=f"unknown kind {element.tag}")
             continue
+        if ws.ledger is not None:
+            ws.ledger.order_id = element.get("id") or "" if element.tag == "rsc_order" else ""
         unpack(ws, element)
+    if ws.ledger is not None:
+        ws.ledger.order_id = ""

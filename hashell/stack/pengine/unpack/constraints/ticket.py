@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.kinds import INF, Role, TicketLoss
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.messages import config_error
 from hashell.stack.pengine.state import Ticket, TicketConstraint
 from hashell.stack.pengine.unpack.constraints.names import (
@@ -82,15 +83,17 @@ def _apply(ws: WorkingSet, leaf: Resource, constraint: TicketConstraint) -> None
     ticket, role, policy = constraint.ticket, constraint.role, constraint.loss_policy
     if ticket.granted or not leaf.active_nodes:
         if role != Role.PROMOTED or policy == TicketLoss.STOP:
-            resource_location(ws, leaf, None, -INF)
+            resource_location(ws, leaf, None, -INF, cause=Kind.TICKET, id=constraint.id)
         return
     role_matches = role in (Role.UNKNOWN, leaf.orig_role)
     if policy == TicketLoss.STOP or (policy == TicketLoss.DEMOTE and role != Role.PROMOTED):
-        resource_location(ws, leaf, None, -INF)
+        resource_location(ws, leaf, None, -INF, cause=Kind.TICKET, id=constraint.id)
     elif policy == TicketLoss.FENCE and role_matches:
-        resource_location(ws, leaf, None, -INF)
+        resource_location(ws, leaf, None, -INF, cause=Kind.TICKET, id=constraint.id)
         for node in leaf.active_nodes:
             fence_node(ws, node, "deadman ticket was lost")
     elif policy == TicketLoss.FREEZE and role_matches:
+        if ws.ledger is not None:
+            ws.ledger.add(Kind.TICKET_FREEZE, leaf, None, None, constraint.id)
         leaf.managed = False
         leaf.blocked = True

@@ -19,7 +19,9 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor import prepare
+from hashell.stack.supervisor.apart import run_apart
 from hashell.stack.supervisor.core import DAEMONS, MEMBERSHIP, DaemonSpec
+from hashell.stack.supervisor.preload import import_shared
 
 _START_SECONDS = 60
 
@@ -82,10 +84,16 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("-f", "--foreground", action="store_true", help="stay in the foreground")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="settings of an embedded node (JSON)")
     parser.add_argument("--corosync-conf", type=Path, metavar="FILE", help="configuration of the ring")
-    parser.add_argument(
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument(
         "--with-corosync",
         action="store_true",
         help="use the Corosync that runs on this machine instead of the bundled membership",
+    )
+    parts.add_argument(
+        "--only-ring",
+        action="store_true",
+        help="run the bundled membership alone, in place of Corosync, under another resource manager",
     )
     return parser.parse_args(argv)
 
@@ -104,16 +112,17 @@ def load_settings(arguments: argparse.Namespace) -> NodeSettings:
     return settings
 
 
-def choose_daemons(*, with_corosync: bool) -> tuple[DaemonSpec, ...]:
+def choose_daemons(*, with_corosync: bool, only_ring: bool = False) -> tuple[DaemonSpec, ...]:
     """The daemons of this node. Raises HashellError when the installation lacks one."""
-    specs = tuple(spec for spec in DAEMONS if not (with_corosync and spec.name == MEMBERSHIP))
+    left_out = with_corosync, only_ring
+    specs = tuple(spec for spec in DAEMONS if not left_out[spec.name != MEMBERSHIP])
     for spec in specs:
         if importlib.util.find_spec(spec.module) is None:
             raise HashellError(DaemonMissing(module=spec.module))
     return specs
 
 
-def check_node(settings: NodeSettings, *, with_corosync: bool) -> None:
+def check_node(settings: NodeSettings, *, with_corosync: bool, only_ring: bool = False) -> None:
     """Everything that would keep the node from starting. Raises HashellError."""
     prepare.check_users(settings)
     if not with_corosync:
@@ -122,16 +131,24 @@ def check_node(settings: NodeSettings, *, with_corosync: bool) -> None:
     pid = prepare.running_pid(settings)
     if pid:
         raise HashellError(prepare.AlreadyRunning(pid=pid))
-    prepare.check_names(settings, with_membership=not with_corosync)
+    prepare.check_names(settings, with_membership=not with_corosync, with_manager=not only_ring)
     if not with_corosync:
-        from hashell.stack.membership.daemon import check_conf
-
-        for warning in check_conf(settings):
+        for warning in run_apart(lambda: _check_conf(settings)):
             print(f"hashelld: {warning}", file=sys.stderr)
+
+
+def _check_conf(settings: NodeSettings) -> list[Diagnostic]:
+    from hashell.stack.membership.daemon import check_conf
+
+    return check_conf(settings)
 
 
 def serve(settings: NodeSettings, specs: tuple[DaemonSpec, ...], report: Callable[[int, str], None]) -> int:
     """Run the node in this process; `report(exit code, words)` tells once how the start went."""
+    try:
+        import_shared()
+    except ImportError as error:
+        raise HashellError(DaemonMissing(module=error.name or str(error))) from None
     from hashell.stack.runtime import setup_logging
     from hashell.stack.supervisor.processes import NodeProcess
 
@@ -139,11 +156,6 @@ def serve(settings: NodeSettings, specs: tuple[DaemonSpec, ...], report: Callabl
     log = setup_logging(settings, "hashelld")
     node = NodeProcess(settings, specs, on_ready=lambda: report(0, ""), lock=lock)
     log.info("node starts: %s", ", ".join(spec.name for spec in specs))
-    try:
-        node.preload()
-    except ImportError as error:
-        log.exception("a daemon cannot be imported")
-        raise HashellError(DaemonMissing(module=error.name or str(error))) from None
     code = node.run()
     log.info("node has ended with exit code %d", code)
     report(code or ExitCode.ERROR, node.last_words)
@@ -221,8 +233,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
     try:
         settings = load_settings(arguments)
-        specs = choose_daemons(with_corosync=arguments.with_corosync)
-        check_node(settings, with_corosync=arguments.with_corosync)
+        parts = {"with_corosync": arguments.with_corosync, "only_ring": arguments.only_ring}
+        specs = choose_daemons(**parts)
+        check_node(settings, **parts)
         if arguments.foreground:
             return serve(settings, specs, _report_to_terminal)
         return detach(lambda report: serve(settings, specs, report), settings.log_dir / "hashelld.out")

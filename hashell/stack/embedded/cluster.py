@@ -21,7 +21,7 @@ from hashell.stack.embedded.layout import Plan
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor.panic import NODE_VARIABLE, kill_marked, marked_processes
 from hashell.stack.supervisor.prepare import running_pid
-from hashell.stack.wire.ipcserver import remove_stale_folders
+from hashell.stack.wire.ipcplaces import remove_stale_folders
 
 _FIRST_PORT, _PORT_STEP, _PORT_TRIES = 5405, 10, 500
 _POLL_SECONDS = 0.05

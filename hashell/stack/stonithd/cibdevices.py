@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from hashell.model.dates import from_epoch
-from hashell.stack.pengine import new_working_set, run
-from hashell.stack.pengine.state import Resource, WorkingSet
-from hashell.stack.pengine.unpack.lookup import parameters
-from hashell.stack.pengine.unpack.upgrade import upgrade
 from hashell.stack.stonithd.merging import read_level
 from hashell.stack.stonithd.table import DeviceSpec
 from hashell.stack.stonithd.topology import LevelKey
+
+if TYPE_CHECKING:
+    from hashell.stack.pengine.state import Resource, WorkingSet
 
 _RELEVANT = re.compile(
     r"/cib/configuration/(resources|constraints|rsc_defaults|nodes|fencing-topology|tags|crm_config)\b"
@@ -61,13 +61,8 @@ def read_configuration(cib: etree._Element, local: str, wall: float) -> FencingC
     for element in copy.iterfind("configuration/fencing-topology/fencing-level"):
         if (level := read_level(element)) is not None:
             found.levels.append(level)
-    upgrade(copy)
-    ws = new_working_set(copy, now=from_epoch(int(wall)))
-    ws.location_only = True
-    run(ws)
-    specs = [_device(ws, leaf, local) for top in ws.resources for leaf in top.leaves() if leaf.fence_device]
-    found.devices = list({spec.id: spec for spec in reversed(specs) if spec is not None}.values())
-    found.devices.reverse()
+    if copy.find("configuration/resources//*[@class='stonith']") is not None:
+        found.devices = _read_devices(copy, local, wall)
     return found
 
 
@@ -81,6 +76,21 @@ def _read_nodes(cib: etree._Element, found: FencingConfiguration) -> None:
         found.attributes[name] = {pair.get("name") or "": pair.get("value") or "" for pair in pairs}
 
 
+def _read_devices(cib: etree._Element, local: str, wall: float) -> list[DeviceSpec]:
+    # The policy engine is the greater part of this daemon's memory, and a cluster without fencing needs none of it.
+    from hashell.stack.pengine import new_working_set, run
+    from hashell.stack.pengine.unpack.upgrade import upgrade
+
+    upgrade(cib)
+    ws = new_working_set(cib, now=from_epoch(int(wall)))
+    ws.location_only = True
+    run(ws)
+    specs = [_device(ws, leaf, local) for top in ws.resources for leaf in top.leaves() if leaf.fence_device]
+    devices = list({spec.id: spec for spec in reversed(specs) if spec is not None}.values())
+    devices.reverse()
+    return devices
+
+
 def _device(ws: WorkingSet, rsc: Resource, local: str) -> DeviceSpec | None:
     """The device as this node may use it; None when it is switched off or banned here."""
     role = (rsc.meta.get("target-role") or "").lower()
@@ -89,6 +99,8 @@ def _device(ws: WorkingSet, rsc: Resource, local: str) -> DeviceSpec | None:
     allowed = next((c for c in rsc.allowed_nodes.values() if c.node.name.lower() == local.lower()), None)
     if allowed is None or allowed.score < 0:
         return None
+    from hashell.stack.pengine.unpack.lookup import parameters
+
     params = dict(parameters(ws, rsc, allowed.node))
     if (priority := rsc.meta.get("priority")) and "priority" not in params:
         params["priority"] = priority

@@ -16,7 +16,7 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire import qbframe
-from hashell.stack.wire.ipcserver import IpcNameInUse, remove_stale_folders
+from hashell.stack.wire.ipcplaces import IpcNameInUse, remove_stale_folders
 
 _NAMES = ("cmap", "cpg", "quorum", "votequorum", "cfg")
 _CLUSTER_NAMES = ("pacemakerd", "cib_rw", "stonith-ng", "lrmd", "attrd", "pengine", "crmd")
@@ -150,9 +150,9 @@ def make_folders(settings: NodeSettings) -> None:
             os.chown(logfile, *owner)
 
 
-def check_names(settings: NodeSettings, *, with_membership: bool) -> None:
+def check_names(settings: NodeSettings, *, with_membership: bool, with_manager: bool = True) -> None:
     """Raises HashellError when another stack serves one of our IPC names on this machine."""
-    for service in (_NAMES if with_membership else ()) + _CLUSTER_NAMES:
+    for service in (_NAMES if with_membership else ()) + (_CLUSTER_NAMES if with_manager else ()):
         name = settings.ipc_name(service)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1.0)

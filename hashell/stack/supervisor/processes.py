@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import gc
 import importlib
 import json
 import logging
@@ -27,11 +26,14 @@ from hashell.stack.runtime import log_level, run_daemon
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor import core
 from hashell.stack.supervisor.panic import panic
-from hashell.stack.supervisor.preload import import_shared
+from hashell.stack.supervisor.preload import settle
+from hashell.stack.wire.qbframe import abstract_address
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _WORDS_LIMIT = 4000
+_PROBE = "probe the ring"
+_PROBE_SECONDS = 0.1
 _MEMBERSHIP_PRIORITY = -15
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -71,10 +73,6 @@ class NodeProcess:
         self._wake_read, self._wake_write = socket.socketpair()
         self.last_words = ""  #: why a daemon gave the node up, for the one who started us
 
-    def preload(self) -> None:
-        """Import here once what the daemons have in common, so that the forks share the memory. Raises ImportError."""
-        import_shared()
-
     def run(self) -> int:
         """Start the node and serve it to its end; its exit code."""
         for sock in (self._wake_read, self._wake_write):
@@ -84,8 +82,9 @@ class NodeProcess:
             signal.signal(number, lambda _number, _frame: None)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._signalled)
-        gc.collect()
-        gc.freeze()
+        if core.PACEMAKERD not in self._specs:
+            self._timers[_PROBE] = time.monotonic()
+        settle()
         self._apply(self._core.start())
         while self._finished is None:
             for key, _events in self._selector.select(self._wait_seconds()):
@@ -104,8 +103,28 @@ class NodeProcess:
     def _fire_timers(self) -> None:
         now = time.monotonic()
         for name in [name for name, deadline in self._timers.items() if deadline <= now]:
-            if self._timers.pop(name, None) is not None:
+            if self._timers.pop(name, None) is None:
+                continue
+            if name == _PROBE:
+                self._probe_ring(now)
+            else:
                 self._apply(self._core.timer(name, now))
+
+    def _probe_ring(self, now: float) -> None:
+        """Stands in for the pacemakerd service, which is not ours when we run the ring alone."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+            try:
+                probe.connect(abstract_address(self._settings.ipc_name("cmap")))
+            except OSError:
+                self._timers[_PROBE] = now + _PROBE_SECONDS
+                return
+        self._become_ready()
+
+    def _become_ready(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._apply(self._core.ready())
+            self._on_ready()
 
     def _signalled(self) -> None:
         for number in self._wake_read.recv(4096):
@@ -157,10 +176,8 @@ class NodeProcess:
             self._close_control()
             return
         note = json.loads(data)
-        if note.get("ready") and not self._ready:
-            self._ready = True
-            self._apply(self._core.ready())
-            self._on_ready()
+        if note.get("ready"):
+            self._become_ready()
         if note.get("quit"):
             log.info("a client asks to stop the node")
             self._apply(self._core.stop())
@@ -270,6 +287,7 @@ class NodeProcess:
             log.exception("%s cannot be imported", spec.module)
             os.write(words, f"{spec.module} cannot be imported: {error}".encode()[:_WORDS_LIMIT])
             return int(ExitCode.NOT_INSTALLED)
+        settle()
         main: Main = functools.partial(module.main, control=control) if control is not None else module.main
         return run_daemon(self._settings, spec.name, functools.partial(_guarded, main, words))
 

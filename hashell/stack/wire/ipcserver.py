@@ -6,19 +6,15 @@ import asyncio
 import contextlib
 import errno
 import logging
+import mmap
 import os
 import socket
-import stat
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
 
-from hashell.model.diagnostics import Diagnostic, HashellError
-from hashell.model.exitcodes import ExitCode
+from hashell.model.diagnostics import HashellError
 from hashell.stack.wire import qbframe
 from hashell.stack.wire.datagrams import Outbox, receive_datagram, widen_buffers
+from hashell.stack.wire.ipcplaces import IpcNameInUse, make_folder
 from hashell.stack.wire.qbframe import Credentials, Handshake
 
 _BURST = 50
@@ -26,20 +22,6 @@ _HANDSHAKE_SECONDS = 10.0
 _ACCEPT_PAUSE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class IpcNameInUse(Diagnostic):
-    code: ClassVar[str] = "H530"
-    exit_code: ClassVar[ExitCode] = ExitCode.UNAVAILABLE
-
-    name: str = ""
-
-    def text(self) -> str:
-        return f"the IPC service {self.name} is already served by another process"
-
-    def remedy(self) -> str:
-        return "a node runs here already: stop it first, or give this one an IPC prefix of its own"
 
 
 class Connection:
@@ -190,7 +172,7 @@ class IpcServer:
         self._max_message = max_message
         self._listener: socket.socket | None = None
         self._greeting: dict[int, tuple[socket.socket, asyncio.TimerHandle]] = {}
-        self._buffer = bytearray(0)
+        self._buffer = memoryview(b"")
 
     async def start(self) -> None:
         """Listen. Raises HashellError when the name is taken."""
@@ -224,8 +206,9 @@ class IpcServer:
     def buffer(self, size: int) -> memoryview:
         """The receive buffer shared by all connections, at least `size` bytes."""
         if len(self._buffer) < size:
-            self._buffer = bytearray(size)
-        return memoryview(self._buffer)
+            # Mapped, because a bytearray would write zeros to every page.
+            self._buffer = memoryview(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        return self._buffer
 
     # -- connecting ---------------------------------------------------------------------------------------
 
@@ -338,31 +321,6 @@ class IpcServer:
         if connection in self.connections:
             self.connections.remove(connection)
             self._on_close(connection)
-
-
-def make_folder(fd: int, client_pid: int) -> str:
-    """The folder of one connection's files, named as libqb names it. Raises OSError."""
-    shm = Path("/dev/shm")
-    parent = str(shm) if os.access(shm, os.W_OK) else tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix=f"qb-{os.getpid()}-{client_pid}-{fd}-", dir=parent)
-
-
-def remove_stale_folders(ipc_prefix: str) -> None:
-    """Remove connection folders that killed servers of this prefix left behind; none of them may live.
-
-    Does nothing for the prefix '', which would match foreign servers.
-    """
-    if not ipc_prefix:
-        return
-    for folder in sorted(Path("/dev/shm").glob("qb-*-*-*-*")):
-        with contextlib.suppress(OSError):
-            if not stat.S_ISDIR(folder.lstat().st_mode) or folder.lstat().st_uid != os.getuid():
-                continue
-            files = sorted(folder.iterdir())
-            if files and all(f.name.startswith(f"qb-control-{ipc_prefix}") for f in files):
-                for file in files:
-                    file.unlink()
-                folder.rmdir()
 
 
 def _datagram_socket(name: str, max_message: int) -> socket.socket:

@@ -1,0 +1,231 @@
+"""A real cluster of two nodes under garbage: whoever sends it is refused, and everybody else is served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from hashell.client.board import Board
+from hashell.client.cluster import Cluster, open_cluster
+from hashell.client.source import LiveSource
+from hashell.model.diagnostics import HashellError
+from hashell.stack.embedded import EmbeddedCluster
+from hashell.stack.supervisor.core import DAEMONS
+from tests.stack.embedded import hostile
+from tests.stack.embedded.test_daemon_kills import until
+
+SEED = 20261123
+CONFIG = """property stonith-enabled=false
+primitive one ocf:pacemaker:Dummy op monitor interval=2s timeout=60s op start timeout=60s op stop timeout=60s
+primitive two ocf:pacemaker:Dummy op monitor interval=2s timeout=60s op start timeout=60s op stop timeout=60s
+location l1 one inf: node1
+location l2 two inf: node2
+"""
+SERVED_BY = {
+    "pacemakerd": "pacemakerd", "cib_ro": "cib", "cib_rw": "cib", "cib_shm": "cib", "crmd": "crmd", "attrd": "attrd",
+    "stonith-ng": "stonithd", "lrmd": "lrmd", "pengine": "schedulerd",
+}  # fmt: skip
+#: Lines at warning or above that one kind of garbage may cost a daemon: one for each client, not for each message.
+LINES_OF_A_FLOOD = 400
+
+
+class Site:
+    """Two nodes, each with a resource of its own; agents that misbehave are found as ocf:bad:NAME."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.nodes = EmbeddedCluster(base / "cluster", 2)
+        self.agents = base / "ocf" / "resource.d" / "bad"
+
+    def write(self) -> None:
+        self.agents.mkdir(parents=True)
+        self.nodes._write()
+        for name in self.nodes.names:
+            path = self.nodes.base / name / "settings.json"
+            path.write_text(json.dumps({**json.loads(path.read_text()), "ocf_root": str(self.base / "ocf")}))
+
+    async def start(self) -> None:
+        await asyncio.gather(*(self.nodes.start_node(name) for name in self.nodes.names))
+
+    async def kill(self) -> None:
+        for name in self.nodes.names:
+            await self.nodes.kill_node(name)
+
+    def crm(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hashell.cli", "-F", *words], input=text, text=True, capture_output=True,
+            env={**os.environ, "HASHELL_EMBEDDED_DIR": str(self.nodes.base)}, timeout=120,
+        )  # fmt: skip
+
+    @contextlib.asynccontextmanager
+    async def cluster(self, name: str) -> AsyncIterator[Cluster]:
+        cluster = await open_cluster(LiveSource(self.nodes.node_settings(name)))
+        try:
+            yield cluster
+        finally:
+            await cluster.close()
+
+    async def board(self, name: str = "node1") -> Board | None:
+        with contextlib.suppress(HashellError):
+            async with self.cluster(name) as cluster:
+                return await cluster.board()
+        return None
+
+    async def online(self) -> bool:
+        board = await self.board()
+        return bool(board and board.dc and sum(n.state == "online" for n in board.nodes) == 2)
+
+    async def places(self, *wanted: str) -> dict[str, list[str]]:
+        board = await self.board()
+        found = board.resources if board else []
+        return {r.id: list(r.nodes) for r in found if r.id in wanted and r.role == "Started"}
+
+    async def steady(self) -> bool:
+        return await self.places("one", "two") == {"one": ["node1"], "two": ["node2"]}
+
+    def daemons(self) -> dict[str, list[int]]:
+        """Process ids of the daemons of all nodes, by `NODE DAEMON`."""
+        found: dict[str, list[int]] = {}
+        for node in self.nodes.names:
+            names = {f"hashelld-{spec.name}"[:15]: spec.name for spec in DAEMONS}
+            for status in [s for s in self.nodes.status() if s.name == node]:
+                for pid in _children(status.pid):
+                    comm = _read(f"/proc/{pid}/comm").strip()
+                    if comm in names:
+                        found.setdefault(f"{node} {names[comm]}", []).append(pid)
+        return found
+
+    def log(self, node: str) -> list[str]:
+        return _read(str(self.nodes.node_settings(node).log_dir / "hashell.log")).splitlines()
+
+    def complaints(self) -> dict[str, int]:
+        """Log lines of warning or above, by daemon."""
+        counts: dict[str, int] = {}
+        for node in self.nodes.names:
+            for line in self.log(node):
+                words = line.split()
+                if len(words) > 4 and words[4] in ("WARNING:", "ERROR:", "CRITICAL:"):
+                    daemon = f"{node} {words[3].partition('[')[0]}"
+                    counts[daemon] = counts.get(daemon, 0) + 1
+        return counts
+
+    def memberships(self) -> int:
+        return sum("A new membership" in line for node in self.nodes.names for line in self.log(node))
+
+    def tracebacks(self) -> list[str]:
+        return [
+            line
+            for node in self.nodes.names
+            for line in self.log(node)
+            if line.startswith(("Traceback", "  File ")) or "could not be handled" in line
+        ]
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in _read(f"/proc/{pid}/task/{pid}/children").split()]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("bad"))
+    site.write()
+
+    async def begin() -> None:
+        await site.start()
+        await until("both nodes online", site.online)
+        assert site.crm("configure", "load", "update", "-", text=CONFIG).returncode == 0
+        await until("both resources started", site.steady)
+
+    try:
+        asyncio.run(begin())
+        yield site
+    finally:
+        asyncio.run(site.kill())
+
+
+class Calm:
+    """Within it nothing may change but the log: the same processes, ring and places of resources, and no failure."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    async def __aenter__(self) -> None:
+        await until("a settled cluster", self.site.steady)
+        site = self.site
+        self.before = site.daemons(), site.memberships()
+        assert len(self.before[0]) == 2 * len(DAEMONS)
+        self.complaints = site.complaints()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if kind is not None:
+            return
+        site = self.site
+        for node in site.nodes.names:
+            async with site.cluster(node) as cluster:
+                assert await cluster.wait_idle(60)
+                await cluster.set_attribute(node, "asked", node)
+
+                async def known(cluster: Cluster = cluster, node: str = node) -> bool:
+                    return (await cluster.attributes("asked")).get(node) == node
+
+                await until(f"an attribute of {node}", known)
+        assert await site.steady()
+        board = await site.board()
+        assert board is not None and not board.failures, board
+        assert (site.daemons(), site.memberships()) == self.before
+        assert site.tracebacks() == []
+        if os.environ.get("SHOW"):
+            print({d: c - self.complaints.get(d, 0) for d, c in site.complaints().items()})
+        for daemon, count in site.complaints().items():
+            assert count - self.complaints.get(daemon, 0) < LINES_OF_A_FLOOD, daemon
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("service", [*hostile.CS_SERVICES, *hostile.CRM_SERVICES])
+async def test_garbage_for_a_local_service(site: Site, service: str) -> None:
+    async with Calm(site):
+        before = site.complaints()
+        await hostile.pester(site.nodes.node_settings("node1"), service, SEED)
+        daemon = f"node1 {SERVED_BY.get(service, 'membership')}"
+
+        async def told() -> bool:
+            return site.complaints().get(daemon, 0) > before.get(daemon, 0)
+
+        await until(f"a complaint of {daemon}", told)
+
+
+@pytest.mark.timeout(300)
+async def test_garbage_in_the_groups_of_the_daemons(site: Site) -> None:
+    async with Calm(site):
+        await hostile.shout_into_groups(site.nodes.node_settings("node1"), "node1", SEED)
+
+
+@pytest.mark.timeout(300)
+async def test_garbage_on_the_ring_port(site: Site) -> None:
+    chance = random.Random(SEED)
+    plan = site.nodes.plan
+    async with Calm(site):
+        for source in ("127.0.0.11", "127.0.0.12", "127.0.0.99"):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.bind((source, 0))
+                for data in hostile.ring_noise(chance):
+                    for name in plan.names:
+                        sock.sendto(data, (plan.address(name), plan.port))
+                    await asyncio.sleep(0)

@@ -114,6 +114,7 @@ class Transition:
     abort_reason: str = ""
     completion: Completion = Completion.DONE
     complete: bool = False
+    refused: bool = False  #: a node would not carry out one of the actions in its present state
     actions: dict[int, Action] = field(default_factory=dict)
 
     @classmethod

@@ -90,9 +90,7 @@ class LocalExecutor:
 
     def _execute(self, target: etree._Element, op: Operation, asker: _Asker) -> None:
         if op.task != "stop" and (self.ctx.state not in _WORKING_STATES or self._too_late(op)):
-            self.ctx.log("notice", f"refused {op.op_key} in {self.ctx.state}")
-            op.rc, op.status = 1, ExecStatus.INVALID
-            self.ack(op, asker)
+            self._refuse(op, asker)
             return
         resource = self._register(target, op)
         if op.interval_ms == 0 and op.task not in ("monitor", "notify"):
@@ -117,6 +115,15 @@ class LocalExecutor:
                 token, op.resource, op.task, op.interval_ms, op.timeout_ms, op.start_delay_ms, op.key, op.parameters
             )
         )
+
+    def _refuse(self, op: Operation, asker: _Asker) -> None:
+        too_late = self._too_late(op)
+        self.ctx.log("notice", f"refused {op.op_key} in {self.ctx.state}{', shutting down' if too_late else ''}")
+        op.rc, op.status = 1, ExecStatus.INVALID
+        self.ack(op, asker)
+        if too_late:
+            # Whoever starts something here has not heard that we are leaving, or it was lost on the way to the CIB.
+            self.ctx.send(self.ctx.request("req_shutdown", "crmd", "crmd", origin="do_shutdown_req"))
 
     def _too_late(self, op: Operation) -> bool:
         return self.ctx.shutting_down and op.task == "start"

@@ -31,6 +31,8 @@ from hashell.stack.effects import CancelTimer, SetTimer
 
 #: Prefix of the timers of single actions.
 ACTION_TIMER = "action-"
+#: A node that refuses an action does so until its state changes, which we hear of: asking on at once is a busy loop.
+_REFUSED_PAUSE = 1.0
 _DEAF_STATES = frozenset({State.STA, State.PEN, State.NDC, State.HLT, State.STO, State.TER})
 
 
@@ -128,8 +130,9 @@ class Transitioner:
         elif self.ctx.state is State.FIN:
             self.ctx.raise_input("RESTART")
         elif graph.completion is Completion.RESTART or self.ctx.state is State.PE:
-            if self.ctx.options.transition_delay > 0:
-                self.ctx.emit(SetTimer("transition-delay", self.ctx.options.transition_delay))
+            delay = max(self.ctx.options.transition_delay, _REFUSED_PAUSE if graph.refused else 0.0)
+            if delay > 0:
+                self.ctx.emit(SetTimer("transition-delay", delay))
             else:
                 self.ctx.raise_input("PE_CALC", graph.abort_reason)
         elif self.ctx.state is State.TE:
@@ -268,6 +271,8 @@ class Transitioner:
 
     def _matched(self, action: Action, node_id: str, element: etree._Element, key: TransitionKey, rc: int) -> None:
         self._confirm(action)
+        if _number(element.get("op-status"), ExecStatus.UNKNOWN) == ExecStatus.INVALID:
+            self.graph.refused = True
         ignored = action.attributes.get("CRM_meta_on_fail") == "ignore"
         if effective_rc(rc) != key.target_rc and not ignored:
             synapse = self.graph.fail(action)

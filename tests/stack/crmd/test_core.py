@@ -443,3 +443,25 @@ def test_a_node_that_only_wanted_to_stop_is_fenced_when_it_crashes() -> None:
     world.crash(1)
     world.run_until(lambda: world.holders("a") == [2], 60)
     assert world.hosts[3].fencing == ["n1"]
+
+
+def test_refused_starts_do_not_keep_the_dc_busy_and_a_lost_wish_to_stop_is_told_again() -> None:
+    world = cluster(1, "a")
+    host = world.hosts[1]
+    deaf_until = world.now + 20
+    attributes = host._attributes
+
+    def late(effect):  # type: ignore[no-untyped-def]
+        if world.now >= deaf_until:
+            attributes(effect)
+
+    host._attributes = late  # type: ignore[method-assign]
+    host.do(lambda core: core.shutdown(world.now))
+    world.configure("resources", "<resources>" + DUMMY.format("a") + DUMMY.format("b") + "</resources>")
+    before = len(host.log)
+    world.run(19)
+    started = [line for line in host.log[before:] if "with" in line and "transition" in line]
+    refused = [line for line in host.log[before:] if "refused b_start_0" in line]
+    assert host.alive and 5 <= len(refused) <= len(started) <= 30, host.log[-10:]
+    world.run_until(lambda: not host.alive, 30)
+    assert host.exit_code == 0 and world.holders("a") == []

@@ -9,21 +9,13 @@ from collections.abc import Iterator
 from lxml import etree
 
 from hashell.client.board import Board, FailureView, FencingView, NodeView, ResourceView
+from hashell.model.outcomes import rc_words, status_words
+from hashell.model.values import integer
 from hashell.model.version import CibVersion
 from hashell.stack.pengine import new_working_set
 from hashell.stack.pengine.kinds import Role, Variant
 from hashell.stack.pengine.state import Node, Resource, WorkingSet
 
-_RC_TEXT = {
-    0: "ok", 1: "error", 2: "invalid parameter", 3: "unimplemented feature", 4: "insufficient privileges",
-    5: "not installed", 6: "not configured", 7: "not running", 8: "promoted", 9: "promoted (failed)",
-    189: "connection died", 190: "degraded", 191: "degraded promoted", 193: "unknown",
-}  # fmt: skip
-_STATUS_TEXT = {
-    -2: "unknown", -1: "pending", 0: "complete", 1: "cancelled", 2: "timed out", 3: "unsupported", 4: "error",
-    5: "hard error", 6: "fatal error", 7: "not installed", 8: "not connected", 9: "invalid", 10: "no fence device",
-    11: "no secrets",
-}  # fmt: skip
 _PENDING_ROLES = {
     "start": "Starting", "stop": "Stopping", "promote": "Promoting", "demote": "Demoting",
     "migrate_to": "Migrating", "migrate_from": "Migrating",
@@ -145,25 +137,18 @@ def _settled_role(rsc: Resource) -> str:
 
 def _failures(working_set: WorkingSet) -> Iterator[FailureView]:
     for entry in working_set.failed:
-        rc, status = _number(entry.get("rc-code")), _number(entry.get("op-status"))
+        rc, status = integer(entry.get("rc-code")), integer(entry.get("op-status"))
         yield FailureView(
             resource=entry.get("rsc_id") or (entry.get("operation_key") or "").rsplit("_", 2)[0],
             node=entry.get("uname") or entry.get("on_node") or "",
             operation=entry.get("operation") or "",
-            interval_ms=_number(entry.get("interval")),
+            interval_ms=integer(entry.get("interval")),
             rc=rc,
-            rc_text=_RC_TEXT.get(rc, "unknown"),
-            status=_STATUS_TEXT.get(status, "unknown"),
+            rc_text=rc_words(rc),
+            status=status_words(status),
             reason=entry.get("exit-reason") or "",
-            when=_number(entry.get("last-rc-change")),
+            when=integer(entry.get("last-rc-change")),
         )
-
-
-def _number(text: str | None) -> int:
-    try:
-        return int(text or 0)
-    except ValueError:
-        return 0
 
 
 def _left_over(cib: etree._Element) -> Iterator[str]:

@@ -141,7 +141,7 @@ class ChangeImpossible(Diagnostic):
 class CibInvalid(Diagnostic):
     """The CIB manager was started on a document that breaks its schema."""
 
-    code = "H509"
+    code = "H518"
     exit_code = ExitCode.CONFIG
     where: str
 

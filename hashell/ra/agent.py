@@ -1,56 +1,14 @@
-"""The words of running an agent: which agent, what to do, what came of it. Pure data, shared by all classes.
-
-Exec status and return codes are those of daemons specification, sections 3.7 and 6.2.
-"""
+"""The words of running an agent: which agent, what to do, what came of it. Pure data, shared by all classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+
+from hashell.model.outcomes import ExecStatus
 
 EXIT_REASON_PREFIX = "ocf-exit-reason:"
 EXIT_REASON_LIMIT = 128
-
-
-class ExecStatus(IntEnum):
-    """How an attempt to run an action ended, apart from what the agent returned."""
-
-    UNKNOWN = -2
-    PENDING = -1
-    DONE = 0
-    CANCELLED = 1
-    TIMEOUT = 2
-    NOT_SUPPORTED = 3
-    ERROR = 4
-    ERROR_HARD = 5
-    ERROR_FATAL = 6
-    NOT_INSTALLED = 7
-    NOT_CONNECTED = 8
-    INVALID = 9
-    NO_FENCE_DEVICE = 10
-    NO_SECRETS = 11
-
-
-class OcfCode(IntEnum):
-    """Return codes of OCF agents."""
-
-    OK = 0
-    UNKNOWN_ERROR = 1
-    INVALID_PARAM = 2
-    UNIMPLEMENTED = 3
-    INSUFFICIENT_PRIV = 4
-    NOT_INSTALLED = 5
-    NOT_CONFIGURED = 6
-    NOT_RUNNING = 7
-    PROMOTED = 8
-    FAILED_PROMOTED = 9
-    DEGRADED = 190
-    DEGRADED_PROMOTED = 191
-    UNKNOWN = 193
-
-
-OCF_CODES = frozenset(int(code) for code in OcfCode)
 
 
 @dataclass(frozen=True)

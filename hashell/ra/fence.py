@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hashell.model.diagnostics import HashellError
+from hashell.model.outcomes import ExecStatus, OcfCode
 from hashell.ra import bundled
-from hashell.ra.agent import AgentId, ExecStatus, FenceResult, OcfCode
+from hashell.ra.agent import AgentId, FenceResult
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
 from hashell.ra.ocf import duration_text, signal_text
 from hashell.ra.process import RunningProcess

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hashell.model.diagnostics import HashellError
+from hashell.model.outcomes import OCF_CODES, ExecStatus, OcfCode
 from hashell.ra import bundled
-from hashell.ra.agent import OCF_CODES, AgentId, AgentJob, AgentResult, ExecStatus, OcfCode, exit_reason
+from hashell.ra.agent import AgentId, AgentJob, AgentResult, exit_reason
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
 from hashell.ra.environment import ocf_environment
 from hashell.ra.process import ProcessResult, RunningProcess

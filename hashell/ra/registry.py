@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hashell.model.agentmeta import AgentMetadata, parse_metadata
 from hashell.model.diagnostics import HashellError
-from hashell.ra.agent import AgentId, AgentJob, AgentResult, ExecStatus, OcfCode
+from hashell.model.outcomes import ExecStatus, OcfCode
+from hashell.ra.agent import AgentId, AgentJob, AgentResult
 from hashell.ra.classes import AgentClass
 from hashell.ra.diagnostics import UnknownAgentClass
 from hashell.ra.environment import daemon_environment

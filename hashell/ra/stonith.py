@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from hashell.ra.agent import AgentId, AgentJob, AgentResult, ExecStatus, OcfCode
+from hashell.model.outcomes import ExecStatus, OcfCode
+from hashell.ra.agent import AgentId, AgentJob, AgentResult
 from hashell.ra.fence import FenceAgents
 
 FenceRunner = Callable[[AgentJob], Awaitable[AgentResult]]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from hashell.model.outcomes import ExecStatus
 from hashell.ra import bundled
-from hashell.ra.agent import AgentId, AgentJob, AgentResult, ExecStatus
+from hashell.ra.agent import AgentId, AgentJob, AgentResult
 from hashell.ra.registry import AgentRegistry
 from hashell.stack.settings import NodeSettings
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hashell.model.diagnostics import HashellError
-from hashell.ra.agent import AgentId, AgentJob, AgentResult, ExecStatus, exit_reason
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import AgentId, AgentJob, AgentResult, exit_reason
 from hashell.ra.process import LimitedText
 from hashell.ra.registry import AgentRegistry
 from hashell.stack.settings import NodeSettings

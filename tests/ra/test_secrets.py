@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hashell.ra.agent import AgentId, AgentJob, ExecStatus
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import AgentId, AgentJob
 from hashell.ra.registry import AgentRegistry
 from hashell.ra.secrets import SecretMissing, resolve, secrets_folder
 from hashell.stack.settings import NodeSettings

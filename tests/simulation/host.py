@@ -11,9 +11,10 @@ from typing import Protocol
 
 from lxml import etree
 
+from hashell.model.outcomes import ExecStatus
 from hashell.stack.crmd import effects as fx
 from hashell.stack.crmd.core import Controller
-from hashell.stack.crmd.history import ExecStatus, Operation
+from hashell.stack.crmd.history import Operation
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from tests.simulation.scheduler import compute
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from hashell.client.view.exittext import exit_text
 from hashell.client.view.nodelist import node_kind
+from hashell.model.outcomes import exit_words
 from hashell.model.values import integer
 from hashell.stack.pengine.unpack.entry import Entry
 from hashell.stack.pengine.unpack.failcounts import failcount
@@ -68,7 +68,7 @@ def write_failed_actions(ws: WorkingSet, out: Outline) -> None:
     for xml in ws.failed:
         entry = Entry(xml)
         status = _STATUS.get(entry.xml_status, str(entry.xml_status))
-        text = f"{entry.key} on {xml.get('uname')} '{exit_text(entry.xml_rc)}' ({entry.xml_rc}): "
+        text = f"{entry.key} on {xml.get('uname')} '{exit_words(entry.xml_rc)}' ({entry.xml_rc}): "
         text += f"call={entry.call_id}, status='{status}'"
         if xml.get("exit-reason"):
             text += f", exitreason='{xml.get('exit-reason')}'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hashell.client.view.exittext import exit_text
+from hashell.model.outcomes import exit_words
 from hashell.model.values import is_true
 from hashell.stack.pengine.kinds import Role, Variant, parse_role
 from hashell.stack.pengine.unpack.activity import active_node
@@ -39,7 +39,7 @@ def failed_probe(ws: WorkingSet, rsc: Resource, node_name: str | None) -> str | 
             continue
         match = _KEY.fullmatch(entry.key)
         if match is not None and match[1] == wanted:
-            return exit_text(entry.xml_rc)
+            return exit_words(entry.xml_rc)
     return None
 
 

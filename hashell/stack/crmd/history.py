@@ -6,40 +6,21 @@ Rules and attribute order: daemons specification, sections 3.7 and 3.8.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 from lxml import etree
 
 from hashell.model.digest import digest_v1
+from hashell.model.outcomes import ExecStatus, OcfCode
 
 NO_UUID: Final = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
-PENDING_RC: Final = 193
-_DEGRADED: Final = {190: 0, 191: 8}
+PENDING_RC: Final = int(OcfCode.UNKNOWN)
+_DEGRADED: Final[dict[int, int]] = {OcfCode.DEGRADED: OcfCode.OK, OcfCode.DEGRADED_PROMOTED: OcfCode.PROMOTED}
 _NOT_DIGESTED: Final = frozenset(
     {"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"}
 )
 #: Operations whose result goes back by message only.
 NOT_RECORDED: Final = frozenset({"cancel", "delete", "notify", "meta-data"})
-
-
-class ExecStatus(IntEnum):
-    """How the execution of an operation ended (`op-status`)."""
-
-    UNKNOWN = -2
-    PENDING = -1
-    DONE = 0
-    CANCELLED = 1
-    TIMEOUT = 2
-    NOT_SUPPORTED = 3
-    ERROR = 4
-    ERROR_HARD = 5
-    ERROR_FATAL = 6
-    NOT_INSTALLED = 7
-    NOT_CONNECTED = 8
-    INVALID = 9
-    NO_FENCE_DEVICE = 10
-    NO_SECRETS = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +86,7 @@ class Operation:
 
 def effective_rc(rc: int) -> int:
     """Degraded results count as the healthy ones."""
-    return _DEGRADED.get(rc, rc)
+    return int(_DEGRADED.get(rc, rc))
 
 
 def parameters_digest(parameters: dict[str, str], *, recurring: bool, leave_out: frozenset[str] = frozenset()) -> str:

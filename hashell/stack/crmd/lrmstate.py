@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from hashell.stack.crmd.history import AgentTraits, ExecStatus, Operation, record
+from hashell.model.outcomes import ExecStatus
+from hashell.stack.crmd.history import AgentTraits, Operation, record
 
 
 @dataclass(slots=True)

@@ -25,7 +25,8 @@ from typing import Any
 
 from lxml import etree
 
-from hashell.ra.agent import AgentId, AgentJob, AgentResult, ExecStatus
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import AgentId, AgentJob, AgentResult
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.lrmd import protocol
 from hashell.stack.lrmd.effects import FetchMetadata, Kill, Notify, Reply, Run, RunAlert

@@ -11,7 +11,8 @@ from typing import Any
 from lxml import etree
 
 from hashell.model.diagnostics import HashellError
-from hashell.ra.agent import AgentJob, AgentResult, ExecStatus
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import AgentJob, AgentResult
 from hashell.ra.ocf import process_outcome
 from hashell.ra.process import RunningProcess
 from hashell.ra.registry import AgentRegistry, agent_folder, standard_classes

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from hashell.ra.agent import AgentJob, AgentResult, ExecStatus, OcfCode
+from hashell.model.outcomes import ExecStatus, OcfCode
+from hashell.ra.agent import AgentJob, AgentResult
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.fencerclient import FenceOutcome, FencerClient
 from hashell.stack.wire.ipcclient import IpcError

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from lxml import etree
 
-from hashell.ra.agent import AgentId, AgentResult, ExecStatus
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import AgentId, AgentResult
 from hashell.stack.lrmd.protocol import clean, write_parameters
 
 

@@ -92,40 +92,6 @@ class Needs:
     FENCING = 2
 
 
-class ExecStatus:
-    UNKNOWN = -2
-    PENDING = -1
-    DONE = 0
-    CANCELLED = 1
-    TIMEOUT = 2
-    NOT_SUPPORTED = 3
-    ERROR = 4
-    ERROR_HARD = 5
-    ERROR_FATAL = 6
-    NOT_INSTALLED = 7
-    NOT_CONNECTED = 8
-    INVALID = 9
-    NO_FENCE_DEVICE = 10
-    NO_SECRETS = 11
-
-
-class OcfRc:
-    OK = 0
-    UNKNOWN_ERROR = 1
-    INVALID_PARAM = 2
-    UNIMPLEMENT_FEATURE = 3
-    INSUFFICIENT_PRIV = 4
-    NOT_INSTALLED = 5
-    NOT_CONFIGURED = 6
-    NOT_RUNNING = 7
-    RUNNING_PROMOTED = 8
-    FAILED_PROMOTED = 9
-    CONNECTION_DIED = 189
-    DEGRADED = 190
-    DEGRADED_PROMOTED = 191
-    UNKNOWN = 193
-
-
 class DigestResult:
     UNKNOWN = "unknown"
     MATCH = "match"

@@ -21,7 +21,8 @@ from typing import Any
 from lxml import etree
 
 from hashell.model.agentmeta import AgentMetadata
-from hashell.ra.agent import ExecStatus, FenceResult
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import FenceResult
 from hashell.stack.effects import CancelTimer, Effect, LogLine
 from hashell.stack.stonithd import merging, owner, protocol
 from hashell.stack.stonithd.calls import Call, Caller

@@ -16,7 +16,8 @@ from lxml import etree
 from hashell.model.agentmeta import AgentMetadata, parse_metadata
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
-from hashell.ra.agent import ExecStatus, FenceResult
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import FenceResult
 from hashell.ra.environment import daemon_environment
 from hashell.ra.fence import FenceAgents
 from hashell.ra.registry import agent_folder

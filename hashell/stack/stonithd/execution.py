@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from hashell.ra.agent import ExecStatus, FenceResult
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import FenceResult
 from hashell.stack.effects import Effect, LogLine
 from hashell.stack.stonithd import protocol
 from hashell.stack.stonithd.device import Device

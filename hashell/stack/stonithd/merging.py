@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from hashell.ra.agent import ExecStatus
+from hashell.model.outcomes import ExecStatus
 from hashell.stack.stonithd import protocol
 from hashell.stack.stonithd.operation import FenceOp, History, Outcome, State
 from hashell.stack.stonithd.protocol import CallOption

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from hashell.ra.agent import ExecStatus
+from hashell.model.outcomes import ExecStatus
 
 HISTORY_LIMIT = 500
 HISTORY_KEPT = 250

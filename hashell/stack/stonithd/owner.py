@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from hashell.ra.agent import ExecStatus
+from hashell.model.outcomes import ExecStatus
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.stonithd import protocol
 from hashell.stack.stonithd.effects import SendPeers

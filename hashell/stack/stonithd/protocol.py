@@ -8,7 +8,7 @@ from enum import IntFlag
 
 from lxml import etree
 
-from hashell.ra.agent import ExecStatus
+from hashell.model.outcomes import ExecStatus
 from hashell.stack.stonithd.device import FENCING_ACTIONS, Device
 from hashell.stack.stonithd.operation import FenceOp, Outcome, State
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hashell.ra.agent import ExecStatus, FenceResult
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import FenceResult
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.stonithd.device import Device
 from hashell.stack.stonithd.effects import RunAgent

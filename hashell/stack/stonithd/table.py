@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hashell.model.agentmeta import AgentMetadata
-from hashell.ra.agent import ExecStatus, FenceResult
+from hashell.model.outcomes import ExecStatus
+from hashell.ra.agent import FenceResult
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.stonithd.device import LIST_CACHE_SECONDS, Device, HostCheck, Support
 from hashell.stack.stonithd.effects import FetchAgent

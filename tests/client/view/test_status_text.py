@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lxml import etree
 
-from hashell.client.view.exittext import exit_text
 from hashell.client.view.outline import Outline
 from hashell.client.view.status import write_status
 from hashell.model.dates import from_epoch
+from hashell.model.outcomes import exit_words
 from hashell.stack.pengine import new_working_set
 from hashell.stack.pengine.unpack import unpack_cluster
 
@@ -103,6 +103,6 @@ def test_orphans_are_shown_only_while_active() -> None:
 
 
 def test_exit_texts() -> None:
-    assert [exit_text(code) for code in (5, 191, 137, 99)] == [
+    assert [exit_words(code) for code in (5, 191, 137, 99)] == [
         "Not installed", "Service is promoted but might fail soon", "Interrupted by signal", "Unknown exit status",
     ]  # fmt: skip

@@ -6,8 +6,9 @@ import random
 
 from lxml import etree
 
+from hashell.model.outcomes import ExecStatus
 from hashell.model.xmltext import compact, parse
-from hashell.ra.agent import AgentResult, ExecStatus
+from hashell.ra.agent import AgentResult
 from hashell.stack.effects import CancelTimer, Effect, SetTimer
 from hashell.stack.lrmd.core import Executor
 from hashell.stack.lrmd.effects import FetchMetadata, Kill, Notify, Reply, Run, RunAlert

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from lxml import etree
 
 from hashell.model.agentmeta import AgentMetadata, parse_metadata
+from hashell.model.outcomes import ExecStatus
 from hashell.model.xmltext import parse
-from hashell.ra.agent import ExecStatus, FenceResult
+from hashell.ra.agent import FenceResult
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.stonithd.core import Fencer
 from hashell.stack.stonithd.effects import Acknowledge, Answer, ClientEvent, FetchAgent, RunAgent, SendPeers

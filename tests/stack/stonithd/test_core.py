@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from hashell.model.outcomes import ExecStatus
 from hashell.model.xmltext import compact
-from hashell.ra.agent import ExecStatus, FenceResult
+from hashell.ra.agent import FenceResult
 from hashell.stack.stonithd.topology import LevelKey
 from tests.stack.stonithd.bus import BAD, GOOD, Bus, metadata
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hashell.model.outcomes import OcfCode
 from hashell.stack.pengine.actions.create import newest_action, op_key, rsc_op
 from hashell.stack.pengine.actions.implicit import instance_number
 from hashell.stack.pengine.actions.unfencing import order_vs_unfencing
 from hashell.stack.pengine.assign.queries import ASSIGNED, is_known_on, single_location
 from hashell.stack.pengine.kinds import ActionFlag as Act
-from hashell.stack.pengine.kinds import OcfRc, ProbeMode, Role, Variant
 from hashell.stack.pengine.kinds import Order as Rel
+from hashell.stack.pengine.kinds import ProbeMode, Role, Variant
 from hashell.stack.pengine.order.create import new_ordering
 from hashell.stack.pengine.unpack.fencing import fence_node
 
@@ -112,9 +113,9 @@ def _create(ws: WorkingSet, rsc: Resource, node: Node, top: Resource) -> None:
     probe.flags &= ~Act.OPTIONAL
     order_vs_unfencing(ws, rsc, node, probe, Rel.ORDERED)
     if node not in rsc.active_nodes:
-        probe.meta["op_target_rc"] = str(OcfRc.NOT_RUNNING)
+        probe.meta["op_target_rc"] = str(OcfCode.NOT_RUNNING)
     elif rsc.orig_role == Role.PROMOTED:
-        probe.meta["op_target_rc"] = str(OcfRc.RUNNING_PROMOTED)
+        probe.meta["op_target_rc"] = str(OcfCode.PROMOTED)
     flags = Rel.ORDERED
     if not probe.flags & Act.RUNNABLE and not top.active_nodes:
         flags |= Rel.UNRUNNABLE_FIRST_BLOCKS

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hashell.model.outcomes import OcfCode
 from hashell.stack.pengine.actions.create import find_actions, new_action, op_key, rsc_op
 from hashell.stack.pengine.actions.history import new_cancel
 from hashell.stack.pengine.kinds import ActionFlag as Act
-from hashell.stack.pengine.kinds import OcfRc, Role
 from hashell.stack.pengine.kinds import Order as Rel
+from hashell.stack.pengine.kinds import Role
 from hashell.stack.pengine.order.create import new_ordering
 from hashell.stack.pengine.order.flagsof import action_flags
 from hashell.stack.pengine.order.relate import relate
@@ -97,7 +98,7 @@ def _create_active(ws: WorkingSet, rsc: Resource, start: Action, node: Node | No
     if not start.runnable or not node.online or node.unclean:
         action.flags &= ~Act.RUNNABLE
     if rsc.next_role == Role.PROMOTED:
-        action.meta["op_target_rc"] = str(OcfRc.RUNNING_PROMOTED)
+        action.meta["op_target_rc"] = str(OcfCode.PROMOTED)
     if not rsc.managed:
         return
     for task in ("start", "reload-agent"):
@@ -134,7 +135,7 @@ def _create_inactive(ws: WorkingSet, rsc: Resource, target: Node | None, op: Rec
             continue
         optional = bool(_running_on(rsc, op, node))
         action = new_action(ws, rsc, op.key, op.name, node, optional)
-        action.meta["op_target_rc"] = str(OcfRc.NOT_RUNNING)
+        action.meta["op_target_rc"] = str(OcfCode.NOT_RUNNING)
         if rsc.managed:
             for probe in find_actions(rsc, op_key(rsc, "monitor"), node):
                 relate(probe, action, Rel.UNRUNNABLE_FIRST_BLOCKS)

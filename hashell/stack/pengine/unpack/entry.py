@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from hashell.model.durations import history_interval
+from hashell.model.outcomes import ExecStatus, OcfCode
 from hashell.model.values import scan_integer
-from hashell.stack.pengine.kinds import ExecStatus, OcfRc
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -67,7 +67,7 @@ class Entry:
     def is_masked_probe(self) -> bool:
         """A probe that only says that the agent cannot run there, as recorded."""
         return self.is_probe() and (
-            self.xml_rc in (OcfRc.NOT_INSTALLED, OcfRc.INVALID_PARAM) or self.xml_status == ExecStatus.NOT_INSTALLED
+            self.xml_rc in (OcfCode.NOT_INSTALLED, OcfCode.INVALID_PARAM) or self.xml_status == ExecStatus.NOT_INSTALLED
         )
 
 

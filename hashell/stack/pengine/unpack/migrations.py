@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.stack.pengine.kinds import ExecStatus, OcfRc, Role
+from hashell.model.outcomes import ExecStatus, OcfCode
+from hashell.stack.pengine.kinds import Role
 from hashell.stack.pengine.unpack.activity import add_running, fail
 from hashell.stack.pengine.unpack.entry import Entry, compare_entries
 
@@ -51,7 +52,7 @@ def _not_running_after(ws: WorkingSet, rsc: Resource, node_name: str, entry: Ent
     monitor = _find(ws, rsc, node_name, "monitor")
     return (
         monitor is not None
-        and monitor.xml_rc == OcfRc.NOT_RUNNING
+        and monitor.xml_rc == OcfCode.NOT_RUNNING
         and monitor.xml_status == ExecStatus.DONE
         and compare_entries(monitor, entry) > 0
     )
@@ -71,7 +72,7 @@ def _newer_state(
 
 
 def _unknown_on(ws: WorkingSet, rsc: Resource, node_name: str) -> bool:
-    return not any(entry.xml.get("rc-code") != str(OcfRc.UNKNOWN) for entry in _entries_on(ws, rsc, node_name))
+    return not any(entry.xml.get("rc-code") != str(OcfCode.UNKNOWN) for entry in _entries_on(ws, rsc, node_name))
 
 
 def _ends(node: Node, entry: Entry, own: str) -> tuple[str, str] | None:
@@ -91,7 +92,8 @@ def migrate_to_success(ws: WorkingSet, rsc: Resource, node: Node, entry: Entry) 
     source, target = ends
     source_newer = _non_monitor_after(ws, rsc, source, entry)
     arrival = _find(ws, rsc, target, "migrate_from", source=source)
-    rc, status = OcfRc.OK, ExecStatus.PENDING
+    rc: int = OcfCode.OK
+    status: int = ExecStatus.PENDING
     if arrival is not None:
         if source_newer:
             return
@@ -99,7 +101,7 @@ def migrate_to_success(ws: WorkingSet, rsc: Resource, node: Node, entry: Entry) 
     target_newer = _newer_state(ws, rsc, target, entry, arrival)
     if source_newer and target_newer:
         return
-    if rc == OcfRc.OK and status == ExecStatus.DONE:
+    if rc == OcfCode.OK and status == ExecStatus.DONE:
         rsc.orig_role = Role.STOPPED
         rsc.dangling_migration_sources.append(node)
         return
@@ -159,6 +161,6 @@ def migrate_from_failure(ws: WorkingSet, rsc: Resource, node: Node, entry: Entry
 
 
 def _successful(entry: Entry | None) -> Entry | None:
-    if entry is None or entry.xml_rc != OcfRc.OK or entry.xml_status != ExecStatus.DONE:
+    if entry is None or entry.xml_rc != OcfCode.OK or entry.xml_status != ExecStatus.DONE:
         return None
     return entry

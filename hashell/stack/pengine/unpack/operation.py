@@ -6,8 +6,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from hashell.model.durations import ms_to_s
+from hashell.model.outcomes import ExecStatus, OcfCode
 from hashell.stack.pengine.actions.create import can_fence, clear_failcount_op, fencing_op, new_action
-from hashell.stack.pengine.kinds import INF, DigestResult, ExecStatus, OcfRc, OnFail, Order, Role, Variant
+from hashell.stack.pengine.kinds import INF, DigestResult, OnFail, Order, Role, Variant
 from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.messages import config_error
 from hashell.stack.pengine.order.create import order_actions
@@ -37,8 +38,8 @@ class History:
         self.last_failure: Entry | None = None
 
 
-_DEGRADED = {OcfRc.DEGRADED: OcfRc.OK, OcfRc.DEGRADED_PROMOTED: OcfRc.RUNNING_PROMOTED}
-_NOT_EXPIRING = (OcfRc.OK, OcfRc.NOT_RUNNING, OcfRc.RUNNING_PROMOTED, OcfRc.DEGRADED, OcfRc.DEGRADED_PROMOTED)
+_DEGRADED: dict[int, int] = {OcfCode.DEGRADED: OcfCode.OK, OcfCode.DEGRADED_PROMOTED: OcfCode.PROMOTED}
+_NOT_EXPIRING = (OcfCode.OK, OcfCode.NOT_RUNNING, OcfCode.PROMOTED, OcfCode.DEGRADED, OcfCode.DEGRADED_PROMOTED)
 
 
 def unpack_entry(history: History, entry: Entry) -> None:
@@ -177,10 +178,10 @@ def _remap(history: History, entry: Entry, expired: bool) -> None:
         if not expired and (not node.shutdown or node.online):
             _record_failed(ws, rsc, node, entry)
     if not rsc.is_bundled() and entry.is_masked_probe() and (
-        entry.status != ExecStatus.DONE or entry.rc != OcfRc.NOT_RUNNING
+        entry.status != ExecStatus.DONE or entry.rc != OcfCode.NOT_RUNNING
     ):
         entry.status = ExecStatus.DONE
-        entry.rc = OcfRc.NOT_RUNNING
+        entry.rc = OcfCode.NOT_RUNNING
     if entry.status in (ExecStatus.NO_FENCE_DEVICE, ExecStatus.NO_SECRETS):
         entry.status = ExecStatus.ERROR_HARD
         return
@@ -195,33 +196,33 @@ def _remap(history: History, entry: Entry, expired: bool) -> None:
 
 def _remap_rc(history: History, entry: Entry, expired: bool) -> None:
     rsc, rc, probe = history.rsc, entry.rc, entry.is_probe()
-    if rc == OcfRc.OK:
-        if probe and entry.expected == OcfRc.NOT_RUNNING:
+    if rc == OcfCode.OK:
+        if probe and entry.expected == OcfCode.NOT_RUNNING:
             entry.status = ExecStatus.DONE
-    elif rc == OcfRc.NOT_RUNNING:
+    elif rc == OcfCode.NOT_RUNNING:
         if probe or entry.expected == rc or not rsc.managed:
             entry.status = ExecStatus.DONE
             rsc.orig_role = Role.STOPPED
             history.on_fail = OnFail.IGNORE
             rsc.next_role = Role.UNKNOWN
-    elif rc == OcfRc.RUNNING_PROMOTED:
+    elif rc == OcfCode.PROMOTED:
         if probe and rc != entry.expected:
             entry.status = ExecStatus.DONE
         if not expired or rc == entry.expected:
             rsc.orig_role = Role.PROMOTED
-    elif rc == OcfRc.FAILED_PROMOTED:
+    elif rc == OcfCode.FAILED_PROMOTED:
         if not expired:
             rsc.orig_role = Role.PROMOTED
         entry.status = ExecStatus.ERROR
-    elif rc == OcfRc.NOT_CONFIGURED:
+    elif rc == OcfCode.NOT_CONFIGURED:
         entry.status = ExecStatus.ERROR_FATAL
-    elif rc == OcfRc.UNIMPLEMENT_FEATURE and entry.interval > 0:
+    elif rc == OcfCode.UNIMPLEMENTED and entry.interval > 0:
         entry.status = ExecStatus.NOT_SUPPORTED
     elif rc in (
-        OcfRc.UNIMPLEMENT_FEATURE,
-        OcfRc.NOT_INSTALLED,
-        OcfRc.INVALID_PARAM,
-        OcfRc.INSUFFICIENT_PRIV,
+        OcfCode.UNIMPLEMENTED,
+        OcfCode.NOT_INSTALLED,
+        OcfCode.INVALID_PARAM,
+        OcfCode.INSUFFICIENT_PRIV,
     ):
         if not expired and entry.task == "stop" and not can_fence(history.ws, history.node):
             if history.ws.ledger is not None:
@@ -242,9 +243,9 @@ def _update_state(history: History, entry: Entry, rc: int) -> None:
     """Set the role that the result of the operation leads to (spec 12.5)."""
     rsc = history.rsc
     clear = False
-    if rc == OcfRc.NOT_INSTALLED or (not rsc.is_bundled() and entry.is_masked_probe()):
+    if rc == OcfCode.NOT_INSTALLED or (not rsc.is_bundled() and entry.is_masked_probe()):
         rsc.orig_role = Role.STOPPED
-    elif rc == OcfRc.NOT_RUNNING:
+    elif rc == OcfCode.NOT_RUNNING:
         clear = True
     elif entry.task == "monitor":
         clear = history.last_failure is not None and history.last_failure.key == entry.key
@@ -317,7 +318,7 @@ def _unpack_failure(history: History, entry: Entry, on_fail: int, fail_role: int
     """A failure that counts (spec 12.8)."""
     ws, rsc, node = history.ws, history.rsc, history.node
     history.last_failure = entry
-    if ws.symmetric_cluster or entry.rc != OcfRc.NOT_INSTALLED:
+    if ws.symmetric_cluster or entry.rc != OcfCode.NOT_INSTALLED:
         _record_failed(ws, rsc, node, entry)
     history.on_fail = max(history.on_fail, on_fail)
     if entry.task == "stop":
@@ -333,8 +334,8 @@ def _unpack_failure(history: History, entry: Entry, on_fail: int, fail_role: int
             rsc.orig_role = Role.PROMOTED
             rsc.next_role = Role.STOPPED
         else:
-            rsc.orig_role = Role.STOPPED if entry.rc == OcfRc.NOT_RUNNING else Role.UNPROMOTED
-    if entry.is_probe() and entry.rc == OcfRc.NOT_INSTALLED:
+            rsc.orig_role = Role.STOPPED if entry.rc == OcfCode.NOT_RUNNING else Role.UNPROMOTED
+    if entry.is_probe() and entry.rc == OcfCode.NOT_INSTALLED:
         rsc.orig_role = Role.STOPPED
     elif rsc.orig_role < Role.STARTED:
         set_active(rsc)

@@ -204,3 +204,40 @@ def ring_noise(chance: random.Random) -> Iterator[bytes]:
     for kind in range(256):
         length = chance.randrange(20 if kind <= packets.HOLD_CANCEL else 1400)
         yield real[:3] + bytes([kind]) + real[4 : 4 + length]
+
+
+class Mute:
+    """A client that asks and never reads an answer: a bare request socket behind a correct handshake."""
+
+    def __init__(self, settings: NodeSettings, service: str) -> None:
+        self.asked = 0
+        self._setup = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._setup.settimeout(20)
+        self._setup.connect(qbframe.abstract_address(settings.ipc_name(service)))
+        self._setup.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._setup.sendall(qbframe.encode_connect_request(524288))
+        data = b""
+        while len(data) < qbframe.CONNECT_RESPONSE.size:
+            data += self._setup.recv(65536)
+        answer = qbframe.decode_handshake(data)
+        base = answer.response
+        self._sockets = []
+        for suffix in ("-response", "-event"):
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            sock.bind(qbframe.abstract_address(base + suffix))
+            self._sockets.append(sock)
+        self._sockets[0].connect(qbframe.abstract_address(base + "-request"))
+        self._sockets[0].setblocking(False)
+
+    def ask(self, text: str) -> bool:
+        """Send a request that wants an answer; False when the server takes no more."""
+        try:
+            self._sockets[0].send(pcmkframe.encode(self.asked + 1, pcmkframe.CLIENT_RESPONSE, text.encode()))
+        except OSError:
+            return False
+        self.asked += 1
+        return True
+
+    def close(self) -> None:
+        for sock in (*self._sockets, self._setup):
+            sock.close()

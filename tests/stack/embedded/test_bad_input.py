@@ -8,6 +8,7 @@ import json
 import os
 import random
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +22,7 @@ from hashell.client.source import LiveSource
 from hashell.model.diagnostics import HashellError
 from hashell.stack.embedded import EmbeddedCluster
 from hashell.stack.supervisor.core import DAEMONS
+from hashell.stack.wire.ipcclient import IpcClient
 from tests.stack.embedded import hostile
 from tests.stack.embedded.test_daemon_kills import until
 
@@ -229,3 +231,103 @@ async def test_garbage_on_the_ring_port(site: Site) -> None:
                     for name in plan.names:
                         sock.sendto(data, (plan.address(name), plan.port))
                     await asyncio.sleep(0)
+
+
+@pytest.mark.timeout(300)
+async def test_clients_that_never_read_and_many_idle_ones(site: Site) -> None:
+    settings = site.nodes.node_settings("node1")
+    query = "<cib_command t='cib' cib_op='cib_query' cib_callid='%d' cib_callopt='0' cib_clientname='mute'/>"
+    clients: list[IpcClient] = []
+    async with Calm(site):
+        for number in range(100):
+            service = [*hostile.CS_SERVICES, *hostile.CRM_SERVICES][number % 14]
+            client = IpcClient(settings.ipc_name(service), on_event=lambda _data: None)
+            await client.connect(wait=20.0)
+            clients.append(client)
+        mute = hostile.Mute(settings, "cib_rw")
+        for number in range(600):
+            if not mute.ask(query % number):
+                break
+            await asyncio.sleep(0)
+        assert mute.asked > 10
+        async with site.cluster("node1") as cluster:
+            assert (await cluster.board()).dc
+        mute.close()
+    for client in clients:
+        await client.close()
+
+
+AGENTS = {
+    # What it does on start (in all else it behaves), and what the status has to say.
+    "hangs": ("sleep 600", "timed out"),
+    "prints": ("yes 0123456789 | head -c 9000000; yes abc | head -c 3000000 >&2; exit 1", "error"),
+    "big": ("exit 300", "44, which is not an OCF return code"),
+    "dies": ("kill -SEGV $$", "Segmentation fault"),
+    "refuses": ("echo 'ERROR: no licence for the frobnicator' >&2; exit 5", "not installed"),
+    "binary": (r"printf '\377\376\0\001' >&2; exit 6", "not configured"),
+}
+AGENT = """#!/bin/sh
+case "$1" in
+meta-data) cat <<X
+{metadata}
+X
+exit 0;;
+start) {start};;
+stop) exit 0;;
+monitor) exit 7;;
+esac
+exit 3
+"""
+METADATA = (
+    '<resource-agent name="x" version="1.0"><version>1.0</version><parameters/><actions>'
+    '<action name="start" timeout="20s"/><action name="stop" timeout="20s"/></actions></resource-agent>'
+)
+
+
+def _write_agent(site: Site, name: str, start: str, metadata: str = METADATA, mode: int = 0o755) -> None:
+    path = site.agents / name
+    path.write_text(AGENT.format(start=start, metadata=metadata))
+    path.chmod(mode)
+
+
+@pytest.mark.timeout(300)
+async def test_agents_that_misbehave(site: Site) -> None:
+    for name, (start, _words) in AGENTS.items():
+        _write_agent(site, name, start)
+    _write_agent(site, "locked", "exit 0", mode=stat.S_IRUSR | stat.S_IWUSR)
+    _write_agent(site, "garbled", "exit 1", metadata="<resource-agent><<<")
+    (site.agents / "notscript").write_bytes(bytes(range(256)))
+    (site.agents / "notscript").chmod(0o755)
+    names = [*AGENTS, "locked", "garbled", "notscript", "absent"]
+    await until("a settled cluster", site.steady)
+    before = site.daemons(), site.memberships()
+    config = "".join(f"primitive bad-{n} ocf:bad:{n} op start timeout={3 if n == 'hangs' else 60}s op stop timeout=20s\n" for n in names)
+    loaded = site.crm("configure", "load", "update", "-", text=config)
+    assert loaded.returncode in (0, 1), loaded.stderr
+    assert "Traceback" not in loaded.stderr
+
+    async def all_failed() -> bool:
+        board = await site.board()
+        return board is not None and {f"bad-{n}" for n in names} <= {f.resource for f in board.failures}
+
+    await until("every bad agent has failed", all_failed)
+    async with site.cluster("node1") as cluster:
+        assert await cluster.wait_idle(60)
+    shown = site.crm("status")
+    assert shown.returncode == 0 and "Traceback" not in shown.stderr + shown.stdout
+    said = {**AGENTS, "locked": ("", "may not be executed"), "notscript": ("", "Exec format error")}
+    for name, (_start, words) in said.items():
+        lines = [line for line in shown.stdout.splitlines() if f"bad-{name}" in line]
+        assert any(words in line for line in lines), (name, lines)
+    assert await site.places("one", "two") == {"one": ["node1"], "two": ["node2"]}
+    removed = site.crm("configure", "delete", "--force", *(f"bad-{n}" for n in names))
+    assert removed.returncode == 0, removed.stderr
+    site.crm("resource", "cleanup")
+    await until("a cluster without failures", lambda: _clean(site))
+    assert (site.daemons(), site.memberships()) == before
+    assert site.tracebacks() == []
+
+
+async def _clean(site: Site) -> bool:
+    board = await site.board()
+    return board is not None and not board.failures and await site.steady()

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,9 +57,13 @@ def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 120.0, s
         time.sleep(step)
 
 
+@cache
 def library_layer() -> Path:
-    """A folder with our package and its libraries for the image's Python, laid over the image of our hosts."""
-    image = Path(peerlab("image", timeout=1800).strip().splitlines()[-1])
+    """A folder with our package and its libraries for the image's Python, laid over the image of our hosts.
+
+    Made once a run: hosts that are up look at the same files.
+    """
+    image = Path(_image())
     version = min(p.name for p in (image / "usr/lib").glob("python3.[0-9]*"))
     layer = HOME / f"hashell-{version}"
     target = layer / HOST_LIB.lstrip("/")
@@ -68,7 +73,7 @@ def library_layer() -> Path:
         shutil.rmtree(layer, ignore_errors=True)
         target.mkdir(parents=True)
         subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
+            [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--only-binary=:all:",
              "--python-version", version.removeprefix("python"), "--target", str(target), *_requirements()],
             check=True,
         )  # fmt: skip
@@ -135,18 +140,50 @@ def up_real(count: int, token: int = 1000, transport: str = "udpu") -> list[Host
     return [Host(n) for n in range(1, count + 1)]
 
 
-def up_ours(count: int, token: int = 1000) -> list[Host]:
-    """`count` hosts with hashelld and the real command-line tools, started."""
-    layer = library_layer()
-    image = peerlab("image").strip().splitlines()[-1]
-    conf = peerlab("conf", str(count), "udpu", str(token))
+def up_real_with_shell(count: int, token: int = 1000) -> list[Host]:
+    """Hosts with the real cluster, started, and our command line beside it."""
+    lower = f"{library_layer()}:{_image()}"
+    conf = HOME / "corosync-shell.conf"
+    conf.write_text(peerlab("conf", str(count), "udpu", str(token)))
     hosts = [Host(n) for n in range(1, count + 1)]
     for host in hosts:
-        peerlab("host", str(host.number), f"{layer}:{image}")
-        host.write("/etc/corosync/corosync.conf", conf)
+        peerlab("host", str(host.number), lower)
     for host in hosts:
-        start_ours(host)
+        peerlab("start", str(host.number), str(conf))
     return hosts
+
+
+def up_ours(count: int, token: int = 1000) -> list[Host]:
+    """`count` hosts with hashelld and the real command-line tools, started."""
+    hosts = [Host(n) for n in range(1, count + 1)]
+    for host in hosts:
+        boot_ours(host, count, token)
+    return hosts
+
+
+def up_mixed(real: int, ours: int, token: int = 1000) -> list[Host]:
+    """Real nodes first, then ours, on one ring."""
+    total = real + ours
+    conf = HOME / "corosync-mixed.conf"
+    conf.write_text(peerlab("conf", str(total), "udpu", str(token)))
+    hosts = [Host(n) for n in range(1, total + 1)]
+    for host in hosts[:real]:
+        peerlab("host", str(host.number), _image())
+        peerlab("start", str(host.number), str(conf))
+    for host in hosts[real:]:
+        boot_ours(host, total, token)
+    return hosts
+
+
+def boot_ours(host: Host, count: int, token: int = 1000) -> None:
+    """Make one host of `count` with our stack, and start it."""
+    peerlab("host", str(host.number), f"{library_layer()}:{_image()}")
+    host.write("/etc/corosync/corosync.conf", peerlab("conf", str(count), "udpu", str(token)))
+    start_ours(host)
+
+
+def _image() -> str:
+    return peerlab("image", timeout=1800).strip().splitlines()[-1]
 
 
 def start_ours(host: Host) -> None:

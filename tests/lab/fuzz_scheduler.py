@@ -11,7 +11,9 @@ of the cluster options.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
+import io
 import os
 import re
 import shlex
@@ -19,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -28,13 +31,16 @@ from types import FrameType
 
 from lxml import etree
 
-from tests.conformance.scheduler_runner import _graph_lines, _simulate
+from hashell.shell.simulate import main as simulate
+from tests.conformance.scheduler_runner import _graph_lines
 from tests.lab.random_cluster import Cluster, Element
 from tests.lab.random_constraints import add_constraints, add_tickets, add_topology
 from tests.lab.random_status import add_status
 from tests.lab.simulate_peer import LIMIT, Peer
 
-KINDS = ("summary", "scores", "dot", "exp")
+KINDS = ("rc", "summary", "scores", "dot", "exp")
+#: Exit codes of a peer that crashed or did not come to an end.
+PEER_FAULTS = ("124", "134", "139")
 _NEWER = {
     "stonith-enabled": "fencing-enabled",
     "stonith-action": "fencing-action",
@@ -99,12 +105,14 @@ def respelled(cib: Element) -> Element:
 
 def _said(text: str) -> list[str]:
     """Lines without what a validator or a log says."""
+    text = re.sub(r"(attribute last-failure-\S*)=\d+", r"\1=now", text)
     return [line for line in text.splitlines() if not re.match(r"Entity: |Relax-NG |\(\w+\) \t|[A-Z]+: ", line)]
 
 
 def sides_of(peer: dict[str, str], own: dict[str, str]) -> dict[str, tuple[list[str], list[str]]]:
     """Both outputs of each kind as lists of lines that can be compared."""
     return {
+        "rc": ([peer["rc"].strip()], [own["rc"]]),
         "summary": (_said(peer["summary"]), _said(own["summary"])),
         "scores": (_sorted(peer["scores"]), _sorted(own["scores"])),
         "dot": (sorted(set(peer["dot"].splitlines())), sorted(set(own["dot"].splitlines()))),
@@ -117,15 +125,26 @@ def _sorted(text: str) -> list[str]:
 
 
 def own_outputs(cib: bytes, args: list[str]) -> dict[str, str]:
-    """What ours says, in this process; `fault` is a traceback."""
+    """What ours says, in this process; `rc` the exit code, `fault` a traceback."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, dot, graph = folder / "case.xml", folder / "dot", folder / "exp"
         source.write_bytes(cib)
-        summary, _, fault = _simulate(["-x", str(source), "-S", *args])
-        _, scores, second = _simulate(["-x", str(source), "-D", str(dot), "-G", str(graph), "-sSQ", *args])
+        summary, code, fault = _captured(["-x", str(source), "-S", *args], together=True)
+        scores, _, second = _captured(["-x", str(source), "-D", str(dot), "-G", str(graph), "-sSQ", *args])
         files = {kind: path.read_text() if path.exists() else "" for kind, path in (("dot", dot), ("exp", graph))}
-    return {"summary": summary, "scores": scores, "fault": fault or second, **files}
+    return {"summary": summary, "scores": scores, "rc": str(code), "fault": fault or second, **files}
+
+
+def _captured(argv: list[str], together: bool = False) -> tuple[str, int, str]:
+    """Standard output (and standard error), exit code and traceback of one run."""
+    out, code, fault = io.StringIO(), -1, ""
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out if together else io.StringIO()):
+        try:
+            code = simulate(argv)
+        except (Exception, SystemExit):
+            fault = traceback.format_exc()
+    return out.getvalue(), code, fault
 
 
 def _expire(_number: int, _frame: FrameType | None) -> None:
@@ -136,8 +155,6 @@ def compare(peer: Peer, cib: Element, args: list[str], newer: bool = False) -> O
     """Run one input on both sides."""
     theirs = peer.run(etree.tostring(cib, pretty_print=True), args)
     code = theirs["rc"].strip()
-    if code != "0":
-        return Outcome(refused=f"exit {code}")
     signal.signal(signal.SIGALRM, _expire)
     signal.alarm(3 * LIMIT)
     try:
@@ -148,6 +165,8 @@ def compare(peer: Peer, cib: Element, args: list[str], newer: bool = False) -> O
         signal.alarm(0)
     if ours["fault"]:
         return Outcome(["fault"], fault=ours["fault"])
+    if code in PEER_FAULTS or code not in ("0", "1"):
+        return Outcome(refused=f"exit {code}")
     sides = sides_of(theirs, ours)
     return Outcome([kind for kind in KINDS if sides[kind][0] != sides[kind][1]], sides)
 
@@ -155,7 +174,9 @@ def compare(peer: Peer, cib: Element, args: list[str], newer: bool = False) -> O
 # -- minimising -----------------------------------------------------------------------------------------------
 
 
-def minimise(cib: Element, args: list[str], differs: Callable[[Element, list[str]], bool], seconds: float) -> tuple[Element, list[str]]:
+def minimise(
+    cib: Element, args: list[str], differs: Callable[[Element, list[str]], bool], seconds: float
+) -> tuple[Element, list[str]]:
     """Drop arguments, elements and attributes while `differs` holds, within a time."""
     deadline = time.monotonic() + seconds
     if args and differs(cib, []):
@@ -163,60 +184,67 @@ def minimise(cib: Element, args: list[str], differs: Callable[[Element, list[str
     cib, progress = deepcopy(cib), True
     while progress and time.monotonic() < deadline:
         progress = False
-        for candidate in _smaller(cib):
+        for undo in _smaller(cib):
             if time.monotonic() > deadline:
+                undo()
                 break
-            if differs(candidate, args):
-                cib, progress = candidate, True
-                break
+            if differs(cib, args):
+                progress = True
+            else:
+                undo()
     return cib, args
 
 
 _KEEP = frozenset({"configuration", "status", "crm_config", "nodes", "resources", "constraints", "cib"})
-_OPTIONAL = ("score", "role", "type", "influence", "require-all", "symmetrical", "exit-reason", "op-digest", "record-pending",
-             "op-force-restart", "op-restart-digest", "op-secure-params", "op-secure-digest", "last-rc-change",
-             "node-attribute", "shutdown-lock", "on-fail", "enabled", "timeout", "start-delay", "rsc-role",
-             "with-rsc-role", "resource-discovery", "sequential", "kind", "no-quorum-panic")  # fmt: skip
+_OPTIONAL = frozenset({
+    "score", "role", "type", "influence", "require-all", "symmetrical", "exit-reason", "op-digest", "record-pending",
+    "op-force-restart", "op-restart-digest", "op-secure-params", "op-secure-digest", "last-rc-change",
+    "node-attribute", "shutdown-lock", "on-fail", "enabled", "timeout", "start-delay", "rsc-role", "with-rsc-role",
+    "resource-discovery", "sequential", "kind", "no-quorum-panic",
+})  # fmt: skip
 
 
-def _smaller(cib: Element) -> Iterator[Element]:
-    """Copies with one thing less, big things first."""
-    paths = [e for e in cib.iter() if e.tag not in _KEEP]
-    paths.sort(key=lambda e: -sum(1 for _ in e.iter()))
-    tree = cib.getroottree()
-    for element in paths:
-        where = tree.getpath(element)
-        copy = deepcopy(cib)
-        found = copy.getroottree().xpath(where)
-        assert isinstance(found, list)
-        gone = found[0]
-        assert isinstance(gone, etree._Element)
-        names = {str(e.get("id")) for e in gone.iter() if e.get("id")}
-        parent = gone.getparent()
-        assert parent is not None
-        parent.remove(gone)
-        if gone.tag in ("primitive", "group", "clone", "bundle", "template"):
-            _drop_references(copy, names)
-        yield copy
-    for element in cib.iter():
-        for name in _OPTIONAL:
-            if name in element.attrib and element.tag not in ("nvpair",):
-                where, copy = tree.getpath(element), deepcopy(cib)
-                found = copy.getroottree().xpath(where)
-                assert isinstance(found, list) and isinstance(found[0], etree._Element)
-                del found[0].attrib[name]
-                yield copy
+def _smaller(cib: Element) -> Iterator[Callable[[], None]]:
+    """Takes one thing after the other out of the CIB, big things first; what is given puts it back."""
+    elements = [e for e in cib.iter() if e.tag not in _KEEP]
+    elements.sort(key=lambda e: -sum(1 for _ in e.iter()))
+    for element in elements:
+        if next(element.iterancestors("cib"), None) is not None:
+            yield _take_out(cib, element)
+    for element in list(cib.iter()):
+        for name in sorted(_OPTIONAL.intersection(map(str, element.attrib))):
+            if element.tag != "nvpair":
+                value = str(element.attrib.pop(name))
+                yield lambda e=element, n=name, v=value: e.set(n, v)  # type: ignore[misc]
 
 
-def _drop_references(cib: Element, names: set[str]) -> None:
-    for element in list(cib.iter("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket", "resource_ref", "obj_ref")):
-        refs = [element.get(name) for name in ("rsc", "with-rsc", "first", "then")]
-        if element.tag.endswith("_ref"):
-            refs.append(element.get("id"))
-        if names & {str(ref) for ref in refs if ref}:
-            parent = element.getparent()
-            if parent is not None:
-                parent.remove(element)
+def _take_out(cib: Element, element: Element) -> Callable[[], None]:
+    """Remove an element, and the constraints that name it when it is a resource."""
+    gone = [element]
+    if element.tag in ("primitive", "group", "clone", "bundle", "template"):
+        gone += _references(cib, {str(e.get("id")) for e in element.iter() if e.get("id")})
+    places: list[tuple[Element, int, Element]] = []
+    for each in gone:
+        parent = each.getparent()
+        if parent is not None:
+            places.append((parent, parent.index(each), each))
+            parent.remove(each)
+
+    def put_back() -> None:
+        for parent, index, each in reversed(places):
+            parent.insert(index, each)
+
+    return put_back
+
+
+def _references(cib: Element, names: set[str]) -> list[Element]:
+    found = []
+    for each in cib.iter("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket", "resource_ref", "obj_ref"):
+        refs = [each.get(name) for name in ("rsc", "with-rsc", "first", "then")]
+        refs += [each.get("id")] if str(each.tag).endswith("_ref") else []
+        if any(ref in names for ref in refs):
+            found.append(each)
+    return found
 
 
 # -- the run --------------------------------------------------------------------------------------------------
@@ -256,15 +284,16 @@ def work(job: Job) -> tuple[int, list[str], list[str]]:
             outcome = compare(peer, cib, args, newer)
             if outcome.refused:
                 refused += 1
-                if outcome.refused in ("exit 124", "exit 134", "exit 139"):
-                    faults.append(f"seed {seed}: the peer ended with {outcome.refused}")
-                elif outcome.refused != "exit 78":
-                    faults.append(f"seed {seed}: the peer refused with {outcome.refused}")
+                faults.append(f"seed {seed}: the peer ended with {outcome.refused}")
             if not outcome.kinds:
                 continue
             if job.seconds:
                 kinds = outcome.kinds
-                cib, args = minimise(cib, args, lambda c, a: bool(set(kinds) & set(compare(peer, c, a, newer).kinds)), job.seconds)  # noqa: B023
+
+                def differs(cib: Element, args: list[str], kinds: list[str] = kinds, newer: bool = newer) -> bool:
+                    return any(kind in kinds for kind in compare(peer, cib, args, newer).kinds)
+
+                cib, args = minimise(cib, args, differs, job.seconds)
                 outcome = compare(peer, cib, args, newer)
             reports.append(_report(seed, outcome, cib, args, job.diff, bool(job.seconds)))
             print(reports[-1], flush=True)

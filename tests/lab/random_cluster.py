@@ -147,6 +147,24 @@ class Cluster:
     def some(self, table: Mapping[str, Sequence[str]], probability: float) -> dict[str, str]:
         return {name: self.random.choice(values) for name, values in table.items() if self.chance(probability)}
 
+    def related(self, id: str) -> list[str]:
+        """The resource itself, what it is in and what is in it; for tags all that they name.
+
+        Orderings between these end the original with a failed assertion.
+        """
+        tags = {str(tag.get("id")): [str(ref.get("id")) for ref in tag] for tag in self.section["tags"]}
+        near = list(tags.get(id, [id]))
+        for name in list(near):
+            for element in self.section["resources"].iter("primitive", "group", "clone", "bundle"):
+                if element.get("id") == name:
+                    family = [*element.iterancestors("group", "clone", "bundle"), *element.iterdescendants()]
+                    near += [str(e.get("id")) for e in family if e.get("id")]
+                elif element.get("template") == name:
+                    near += self.related(str(element.get("id")))
+        near += [tag for tag, names in tags.items() if any(name in names for name in near)]
+        near += [str(e.get("template")) for e in self.section["resources"].iter("primitive") if e.get("id") in near]
+        return [*near, id]
+
     # -- nodes and options ------------------------------------------------------------------------------------
 
     def build_nodes(self) -> None:

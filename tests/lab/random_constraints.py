@@ -94,7 +94,8 @@ def _colocation(cluster: Cluster) -> None:
 
 def _two(cluster: Cluster) -> tuple[str, str]:
     first = _name(cluster)
-    second = cluster.random.choice([id for id in cluster.anything if id != first])
+    near = cluster.related(first)
+    second = cluster.random.choice([id for id in cluster.anything if id not in near] or cluster.anything)
     return (first, second) if cluster.chance(0.5) else (second, first)
 
 
@@ -125,7 +126,10 @@ def _sets(cluster: Cluster, constraint: Element, task: bool) -> None:
         members = etree.SubElement(constraint, "resource_set", id=cluster.id("set"))
         for _ in range(cluster.random.choice((1, 2, 3))):
             if names:
-                etree.SubElement(members, "resource_ref", id=names.pop())
+                name = names.pop()
+                near = cluster.related(name)
+                names = [each for each in names if each not in near]
+                etree.SubElement(members, "resource_ref", id=name)
         if not len(members):
             constraint.remove(members)
             continue

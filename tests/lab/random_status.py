@@ -11,6 +11,10 @@ _UUID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 _EMPTY_DIGEST = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
 
 
+#: Agents that hardly ever run on a guest; those of a bundle that do make the original loop for ever.
+_CONTAINERS = ("docker", "podman", "remote", "IPaddr2", "VirtualDomain")
+
+
 def add_status(cluster: Cluster) -> None:
     """Node states with histories. Some clusters have just begun and have none."""
     if cluster.chance(0.08):
@@ -114,7 +118,7 @@ def _leaf(cluster: Cluster, leaf: Leaf, lrms: dict[str, Element], quiet: bool) -
     if not names or cluster.chance(0.15):
         return
     if not leaf.node:
-        names = [name for name in names if cluster.chance(0.93) and (name in cluster.nodes or cluster.chance(0.15))]
+        names = [name for name in names if cluster.chance(0.93) and (name in cluster.nodes or cluster.chance(0.01 if leaf.agent[2] in _CONTAINERS else 0.15))]
     if not names:
         return
     count = max(1, min(leaf.instances, len(names))) if leaf.instances else 1

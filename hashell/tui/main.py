@@ -48,10 +48,12 @@ class ClusterOperator:
             await cluster.close()
 
 
-class _FileBoard:
-    """A CIB file does not tell when it changes: its time of change is looked at instead."""
+class FileBoard:
+    """A CIB file does not tell when it changes: its time of change is looked at every `poll_seconds` instead."""
 
-    def __init__(self, cluster: Cluster, source: FileSource) -> None:
+    def __init__(self, cluster: Cluster, source: FileSource, poll_seconds: float = 1.0) -> None:
+        self._poll_seconds = poll_seconds
+        self._callback: Callable[[], None] = lambda: None
         self._cluster, self._path = cluster, source.path
         self._seen = self._path.stat().st_mtime_ns
         self.board = cluster.board
@@ -61,7 +63,7 @@ class _FileBoard:
 
     async def wait_lost(self) -> str:
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self._poll_seconds)
             try:
                 now = self._path.stat().st_mtime_ns
             except OSError as error:
@@ -78,7 +80,10 @@ def main(argv: list[str]) -> int:
     """Run the monitor. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="hashell monitor", description="The live cluster in the terminal.")
     parser.add_argument("-N", "--node", default="", help="the embedded node to talk to")
-    options = parser.parse_args(argv)
+    try:
+        options = parser.parse_args(argv)
+    except SystemExit as error:
+        return int(ExitCode.USAGE) if error.code else 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("error: the monitor needs a terminal (for one look in a pipe: hashell status)", file=sys.stderr)
         return int(ExitCode.USAGE)
@@ -103,6 +108,6 @@ def _watch(source: Source) -> int:
 
     async def connect() -> BoardSource:
         cluster = await open_cluster(source)
-        return _FileBoard(cluster, source) if isinstance(source, FileSource) else cluster
+        return FileBoard(cluster, source) if isinstance(source, FileSource) else cluster
 
     return Monitor(connect, ClusterOperator(source), str(source)).run() or 0

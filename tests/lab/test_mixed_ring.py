@@ -9,13 +9,12 @@ import pytest
 from tests.lab import peerlab
 from tests.lab.peerlab import Host, wait_for
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture(scope="module")
 def hosts(lab: None) -> Iterator[list[Host]]:
     yield peerlab.up_mixed(real=2, ours=1)
-
-
-pytestmark = pytest.mark.smoke
 
 
 def quorum(host: Host) -> str:

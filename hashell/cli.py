@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -42,23 +44,57 @@ _VALUES = {"-c": "shadow", "--cib": "shadow", "-N": "node", "--node": "node", "-
 #: Commands that are programs with options of their own: word -> module with main(argv) -> int.
 PROGRAMS = {"simulate": "hashell.shell.simulate", "monitor": "hashell.tui.main", "demo": "hashell.demo"}
 
+_UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run hashell. Returns the exit code; never raises but for SystemExit from a program's own options."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    prepare_streams()
+    arguments = [as_text(word) for word in (sys.argv[1:] if argv is None else argv)]
+    for number, word in enumerate(arguments, start=1):
+        if not word.isascii() and any("\ud800" <= c <= "\udfff" for c in word):
+            return usage_error(f"argument {number} is not UTF-8 text: {word!a}")
     try:
-        return _main(arguments)
+        code = _main(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("Ctrl-C, leaving", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 1
     except Exception as error:  # noqa: BLE001
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+            discard_output()
+            print(f"error: the output cannot be written: {error.strerror} (make room where it goes)", file=sys.stderr)
+            return 74
         from hashell.shell.crash import report_crash
 
         print(report_crash(error), file=sys.stderr)
         return 70
+
+
+def prepare_streams() -> None:
+    """Streams that are closed lose what is written to them; letters that a locale lacks are shown as escapes."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Point standard output nowhere, so that what still waits for it cannot fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def as_text(word: str) -> str:
+    """A word of the command line as UTF-8, whatever the locale says; what is no UTF-8 stays recognisable."""
+    return os.fsencode(word).decode("utf-8", "surrogateescape") if not word.isascii() else word
 
 
 def _main(arguments: list[str]) -> int:

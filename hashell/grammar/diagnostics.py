@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hashell.model.diagnostics import Diagnostic, Severity
+from hashell.model.diagnostics import Diagnostic, Severity, printable
+
+#: Characters of a very long line that are shown around the place.
+_EXCERPT = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +22,12 @@ class SourceDiagnostic(Diagnostic):
         head = super().__str__()
         if not self.source or self.place is None or not self.place.column:
             return head
-        shown = self.source.expandtabs(1)
-        caret = " " * (self.place.column - 1) + "^" * max(1, min(self.width, len(shown) - self.place.column + 1))
+        whole, at = self.source.expandtabs(1), self.place.column - 1
+        start = max(0, at - _EXCERPT // 2) if len(whole) > 2 * _EXCERPT else 0
+        end = start + _EXCERPT if len(whole) > 2 * _EXCERPT else len(whole)
+        shown = ("…" if start else "") + printable(whole[start:end]) + ("…" if end < len(whole) else "")
+        column = at - start + (1 if start else 0)
+        caret = " " * column + "^" * max(1, min(self.width, len(shown) - column))
         return f"{head}\n    {shown}\n    {caret}"
 
 

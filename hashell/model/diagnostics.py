@@ -19,6 +19,19 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
+#: Characters of a message that are shown; input that it quotes may be of any length.
+_SHOWN = 4000
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: characters that would steer it as `?`, and the middle of what is far too long left out."""
+    if len(text) > _SHOWN:
+        text = f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 4 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where in the input something stands: file name (or '' for typed text), 1-based line and column."""
@@ -58,7 +71,7 @@ class Diagnostic:
         """`PLACE: severity: text (remedy)`, the form printed on a terminal."""
         where = f"{self.place}: " if self.place and str(self.place) else ""
         remedy = self.remedy()
-        return f"{where}{self.severity}: {self.text()}" + (f" ({remedy})" if remedy else "")
+        return f"{where}{self.severity}: {printable(self.text())}" + (f" ({printable(remedy)})" if remedy else "")
 
     def as_json(self) -> dict[str, Any]:
         """The JSON form: code, severity, text, remedy, place and the fields of the class."""

@@ -16,12 +16,15 @@ from hashell.shell.session import Session
 
 def read_script(path: str) -> list[LogicalLine]:
     """The lines of a script, `-` for standard input. Raises HashellError (UnreadableFile)."""
-    if path == "-":
-        return logical_lines(sys.stdin.read(), "stdin")
     try:
+        if path == "-":
+            stream = getattr(sys.stdin, "buffer", None)
+            return logical_lines(sys.stdin.read() if stream is None else stream.read().decode("utf-8"), "stdin")
         return logical_lines(Path(path).read_bytes().decode("utf-8"), path)
-    except UnicodeDecodeError:
-        raise HashellError(UnreadableFile(path=path, reason="it is not UTF-8 text")) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        name = "standard input" if path == "-" else path
+        raise HashellError(UnreadableFile(path=name, reason=f"line {line} is not UTF-8 text")) from None
     except OSError as error:
         raise HashellError(UnreadableFile(path=path, reason=error.strerror or str(error))) from None
 

@@ -139,6 +139,21 @@ class Warned(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputLost(Diagnostic):
+    """Standard output takes no more."""
+
+    code: ClassVar[str] = "H113"
+    exit_code: ClassVar[ExitCode] = ExitCode.IOERR
+    reason: str = ""
+
+    def text(self) -> str:
+        return f"the output cannot be written: {self.reason}"
+
+    def remedy(self) -> str:
+        return "make room where it goes; changes that were reported before are made"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Crashed(Diagnostic):
     """A defect of hashell itself. The details are in the crash file."""
 

@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from hashell.model.diagnostics import Diagnostic, Severity
+from hashell.model.diagnostics import Diagnostic, HashellError, Severity
+from hashell.shell.diagnostics import OutputLost
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "32"}
 
@@ -45,4 +46,11 @@ class Output:
         self._write(stream, text)
 
     def _write(self, stream: TextIO, text: str) -> None:
-        print(text.encode("utf-8", "replace").decode("utf-8"), file=stream, flush=True)
+        try:
+            print(text.encode("utf-8", "replace").decode("utf-8"), file=stream, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # What the stream still holds would fail again at the end of the program.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            raise HashellError(OutputLost(reason=error.strerror or str(error))) from None

@@ -2,7 +2,7 @@
 
 _hashell_level() {
     case "$1" in
-    /) echo "cib cluster completion configure corosync demo maintenance monitor node options ra resource simulate status verify why" ;;
+    /) echo "check cib cluster completion configure corosync demo fmt maintenance monitor node options ra resource simulate status verify why" ;;
     configure) echo "acl_group acl_target alert bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket save schema set show tag upgrade user validate-all verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
     resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores start status stop trace unmanage untrace utilization" ;;

@@ -15,6 +15,8 @@ from hashell.shell.levels.status import status_commands
 from hashell.shell.table import Argument, Command, Level
 
 _WORDS = Argument("OPTION", optional=True, repeat=True)
+_STRICT = Argument("--strict", "", ("--strict",), optional=True)
+_FORMAT = Argument("--check|--diff", "", ("--check", "--diff"), optional=True)
 
 
 def root_level() -> Level:
@@ -28,6 +30,16 @@ def root_level() -> Level:
                     "simulate …\n\n`hashell simulate --help` has the options."),
             Command("demo", "programs:demo", "a cluster of three nodes on this machine, with a web server", (_WORDS,),
                     "demo …\n\n`hashell demo --help` has the options."),
+            Command("check", "textfiles:check", "check a file of statements, without a cluster",
+                    (_STRICT, Argument("FILE", "files", repeat=True)),
+                    "check [--strict] FILE…\n\nSyntax, structure, agents and their parameters, each fault with its "
+                    "place. Warnings alone are\nno failure; with --strict they are. - is standard input.\n\nExample:\n"
+                    "    hashell check examples/web-cluster.crm"),
+            Command("fmt", "textfiles:fmt", "rewrite a file of statements in its usual form",
+                    (_FORMAT, Argument("FILE", "files", repeat=True)),
+                    "fmt [--check|--diff] FILE…\n\nComments stay, and the meaning too: a statement that cannot be "
+                    "read is left as it is.\n--check only tells which files would change, --diff shows how. - is "
+                    "standard input.\n\nExample:\n    hashell fmt --diff examples/web-cluster.crm"),
             Command("completion", "programs:completion", "print the completion for your login shell",
                     (Argument("bash|zsh|fish", "", ("bash", "zsh", "fish")),), "completion bash|zsh|fish"),
         ),

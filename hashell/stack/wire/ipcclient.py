@@ -15,6 +15,7 @@ from hashell.stack.wire import qbframe
 from hashell.stack.wire.datagrams import largest_datagram, widen_buffers
 from hashell.stack.wire.qbframe import Credentials, Handshake
 from hashell.stack.wire.shmring import Ring
+from hashell.stack.wire.wakebytes import WakeBytes
 
 _RETRY_SECONDS = 0.01
 _FIRST_POLL_SECONDS = 0.0005
@@ -67,8 +68,9 @@ class _SocketTransport:
 
 
 class _ShmTransport:
-    def __init__(self, handshake: Handshake) -> None:
+    def __init__(self, handshake: Handshake, setup: socket.socket) -> None:
         self._rings: list[Ring] = []
+        self.wake = WakeBytes(setup)
         try:
             for base, user in ((handshake.request, True), (handshake.response, False), (handshake.event, False)):
                 path = base if base.startswith("/") else f"/dev/shm/qb-{base}"
@@ -80,6 +82,7 @@ class _ShmTransport:
         self.largest = handshake.max_message
 
     def close(self) -> None:
+        self.wake.close()
         for ring in self._rings:
             ring.close()
 
@@ -89,7 +92,8 @@ class IpcClient:
 
     `on_event(bytes)` gets every event, `on_lost()` is called once when the server goes away. `max_message` is the
     buffer asked for, in bytes. `flow_control_max` is the highest flow control value that holds our requests
-    (section 1.4). Messages that the server cannot take now wait here in order.
+    (section 1.4). Messages that the server cannot take now wait here in order. `wish` is the kind of connection that
+    one of our servers is asked for: responses of a SOCKET connection wake the loop, those of rings must be polled.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class IpcClient:
         on_lost: Callable[[], None] | None = None,
         max_message: int = 12328,
         flow_control_max: int = 1,
+        wish: int | None = qbframe.SOCKET,
     ) -> None:
         self.name = name
         self.connected = False
@@ -108,6 +113,7 @@ class IpcClient:
         self._on_event = on_event or (lambda _message: None)
         self._on_lost = on_lost
         self._fc_max = flow_control_max
+        self._wish = wish
         self._setup: socket.socket | None = None
         self._transport: _SocketTransport | _ShmTransport | None = None
         self._queue: deque[bytes] = deque()
@@ -148,7 +154,7 @@ class IpcClient:
         setup = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             setup.connect(qbframe.abstract_address(self.name))
-            await loop.sock_sendall(setup, qbframe.encode_connect_request(self.max_message))
+            await loop.sock_sendall(setup, qbframe.encode_connect_request(self.max_message, self._wish))
             received = b""
             while len(received) < qbframe.CONNECT_RESPONSE.size:
                 data = await loop.sock_recv(setup, qbframe.CONNECT_RESPONSE.size - len(received))
@@ -162,8 +168,8 @@ class IpcClient:
                 raise OSError(errno.ENOTSUP, f"unknown connection type {handshake.kind}")
             raw = setup.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, qbframe.UCRED.size)
             self.server = Credentials(*qbframe.UCRED.unpack(raw))
-            transport = _SocketTransport if handshake.kind == qbframe.SOCKET else _ShmTransport
-            self._transport = transport(handshake)
+            rings = handshake.kind == qbframe.SHM
+            self._transport = _ShmTransport(handshake, setup) if rings else _SocketTransport(handshake)
         except BaseException:
             setup.close()
             raise
@@ -187,6 +193,8 @@ class IpcClient:
         loop = asyncio.get_running_loop()
         self._stop_waiting()
         loop.remove_reader(self._setup)
+        if isinstance(self._transport, _ShmTransport):
+            self._transport.wake.close()
         with contextlib.suppress(OSError):
             self._setup.shutdown(socket.SHUT_RDWR)
         self._setup.close()
@@ -271,8 +279,7 @@ class IpcClient:
             if 0 < transport.requests.flow_control <= self._fc_max or not transport.requests.write(message):
                 self._waiting = loop.call_later(_RETRY_SECONDS, self._flush)
                 return False
-            assert self._setup is not None
-            self._setup.send(message[:1])
+            transport.wake.announce()
             return True
         if 0 < transport.flow_control() <= self._fc_max:
             self._waiting = loop.call_later(_RETRY_SECONDS, self._flush)

@@ -12,6 +12,11 @@ from typing import ClassVar
 
 from hashell.model.diagnostics import Diagnostic
 from hashell.model.exitcodes import ExitCode
+from hashell.stack.settings import NodeSettings
+from hashell.stack.wire import qbframe
+
+_KIND_VARIABLE = "PCMK_ipc_type"
+_CHANNELS = ("control", "request", "response", "event")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +40,40 @@ def make_folder(fd: int, client_pid: int) -> str:
     return tempfile.mkdtemp(prefix=f"qb-{os.getpid()}-{client_pid}-{fd}-", dir=parent)
 
 
+def offered_kind(settings: NodeSettings) -> int:
+    """The kind of connection to offer: `PCMK_ipc_type=socket`, of the node or the environment, is without rings."""
+    wanted = settings.env.get(_KIND_VARIABLE) or os.environ.get(_KIND_VARIABLE, "")
+    return qbframe.SOCKET if wanted.lower() == "socket" else qbframe.SHM
+
+
 def remove_stale_folders(ipc_prefix: str) -> None:
     """Remove connection folders that killed servers of this prefix left behind; none of them may live.
 
-    Does nothing for the prefix '', which would match foreign servers.
+    The prefix '' matches foreign servers as well: of those only folders whose server is dead are removed.
     """
-    if not ipc_prefix:
-        return
     for folder in sorted(Path("/dev/shm").glob("qb-*-*-*-*")):
-        with contextlib.suppress(OSError):
-            if not stat.S_ISDIR(folder.lstat().st_mode) or folder.lstat().st_uid != os.getuid():
+        with contextlib.suppress(OSError, ValueError):
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or os.getuid() not in (0, found.st_uid):
+                continue
+            if not ipc_prefix and _lives(int(folder.name.split("-")[1])):
                 continue
             files = sorted(folder.iterdir())
-            if files and all(f.name.startswith(f"qb-control-{ipc_prefix}") for f in files):
+            if files and all(_belongs(file.name, ipc_prefix) for file in files):
                 for file in files:
                     file.unlink()
                 folder.rmdir()
+
+
+def _belongs(file: str, ipc_prefix: str) -> bool:
+    return any(file.startswith(f"qb-{channel}-{ipc_prefix}") for channel in _CHANNELS)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

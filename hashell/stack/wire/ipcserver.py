@@ -1,4 +1,4 @@
-"""A libqb IPC server of the SOCKET kind on asyncio, for unmodified libqb clients (ipc.md sections 1.3, 1.4, 1.7)."""
+"""A libqb IPC server on asyncio, for unmodified libqb clients and for ours (ipc.md sections 1.3 to 1.5, 1.7)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import mmap
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from hashell.model.diagnostics import HashellError
 from hashell.stack.wire import qbframe
-from hashell.stack.wire.datagrams import Outbox, receive_datagram, widen_buffers
 from hashell.stack.wire.ipcplaces import IpcNameInUse, make_folder
 from hashell.stack.wire.qbframe import Credentials, Handshake
+from hashell.stack.wire.ringserver import usable as rings_usable
+from hashell.stack.wire.serverends import DatagramEnd, RingEnd
 
 _BURST = 50
 _HANDSHAKE_SECONDS = 10.0
@@ -37,11 +39,7 @@ class Connection:
         self._server = server
         self._setup = setup
         self._folder = ""
-        self._control = ""
-        self._control_fd = -1
-        self._requests: socket.socket | None = None
-        self._responses: Outbox | None = None
-        self._events: Outbox | None = None
+        self._end: DatagramEnd | RingEnd | None = None
         self._warned = False
 
     def __repr__(self) -> str:
@@ -51,23 +49,28 @@ class Connection:
 
     def respond(self, message: bytes) -> None:
         """Send on the response channel, in order; waits in a queue when the client is slow."""
-        if self._responses and not self.closed:
-            self._responses.send(message, self.queue_limit)
+        if self._end and not self.closed:
+            self._end.responses.send(message, self.queue_limit)
 
     def event(self, message: bytes) -> None:
         """Send on the event channel, in order; waits in a queue when the client is slow."""
-        if self._events and not self.closed:
-            self._events.send(message, self.queue_limit)
+        if self._end and not self.closed:
+            self._end.events.send(message, self.queue_limit)
 
     @property
     def backlog(self) -> int:
-        """Events not yet taken by the client's socket."""
-        return self._events.backlog if self._events else 0
+        """Events not yet taken by the client's end."""
+        return self._end.events.backlog if self._end else 0
 
     def set_flow_control(self, value: int) -> None:
         """Ask the client to hold its requests: 0 off, 1 or 2 as in section 1.4."""
-        if self._control_fd >= 0:
-            os.pwrite(self._control_fd, value.to_bytes(4, "little"), qbframe.FLOW_CONTROL_OFFSET)
+        if self._end and not self.closed:
+            self._end.set_flow_control(value)
+
+    @property
+    def announced_on_setup(self) -> bool:
+        """The client writes a byte to the setup socket for each request."""
+        return self._end is not None and self._end.announced_on_setup
 
     def close(self) -> None:
         """End the connection; the client sees a hang-up. `on_close` is called once."""
@@ -75,40 +78,45 @@ class Connection:
 
     # -- transport ----------------------------------------------------------------------------------------
 
-    def _open(self, name: str) -> Handshake:
-        folder = make_folder(self._setup.fileno(), self.pid)
-        self._folder = folder
+    def _open(self, name: str, kind: int) -> Handshake:
+        self._folder = make_folder(self._setup.fileno(), self.pid)
         with contextlib.suppress(OSError):
-            os.chmod(folder, 0o770)
-            os.chown(folder, self.uid, self.gid)
-        self._control = f"{folder}/qb-control-{name}"
-        self._control_fd = os.open(self._control, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        os.write(self._control_fd, bytes(qbframe.CONTROL_FILE_SIZE))
+            os.chmod(self._folder, 0o770)
+            os.chown(self._folder, *self._owner())
+        place = name, self._folder, self.max_message, self._give, self._evict
+        if kind == qbframe.SHM:
+            try:
+                self._end = RingEnd(*place, self._setup)
+            except OSError as error:
+                log.info("%r: served without shared memory: %s", self, error)
+        if self._end is None:
+            self._end = DatagramEnd(*place, self._readable)
+        return replace(self._end.handshake, handle=self._setup.fileno())
+
+    def _owner(self) -> tuple[int, int]:
+        if self.uid and self._server.share_gid >= 0:
+            return -1, self._server.share_gid
+        return self.uid, self.gid
+
+    def _give(self, fd: int) -> None:
+        """Make a new file of this connection the client's, or that of the group whose members may be clients."""
         with contextlib.suppress(OSError):
-            os.fchown(self._control_fd, self.uid, self.gid)
-        base = f"{folder}/qb-{name}"
-        self._requests = _datagram_socket(f"{base}-request", self.max_message)
-        self._requests.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        events = _datagram_socket(f"{base}-event-tx", self.max_message)
-        self._responses = Outbox(self._requests, f"{base}-response", self._evict)
-        self._events = Outbox(events, f"{base}-event", self._evict)
-        asyncio.get_running_loop().add_reader(self._requests, self._readable)
-        return Handshake(0, qbframe.SOCKET, self.max_message, self._setup.fileno(), self._control, base)
+            os.fchown(fd, *self._owner())
+        if self._owner()[0] < 0:
+            os.fchmod(fd, 0o660)
 
     def _readable(self) -> None:
+        end = self._end
         for _ in range(_BURST):
-            if self.closed or self._requests is None:
+            if self.closed or end is None:
                 return
             try:
-                message, uid = receive_datagram(self._requests, self._server.buffer(self.max_message))
-            except BlockingIOError:
-                return
+                message = end.take(self._server.buffer(self.max_message), self.uid, self.warn)
             except OSError as error:
-                self._server._drop(self, f"request socket: {error}")
+                self._server._drop(self, f"its requests cannot be read: {error.strerror}")
                 return
-            if uid not in (None, self.uid):
-                self.warn(f"dropped a datagram sent to it by uid {uid}")
-                continue
+            if message is None:
+                return
             fault = qbframe.check_size(message)
             if fault:
                 self.warn(f"dropped a request: {fault}")
@@ -117,6 +125,9 @@ class Connection:
                 self._server._drop(self, "")
                 return
             self._server._deliver(self, message)
+        if end is not None and end.announced_on_setup:
+            # What announced the rest has been read already.
+            asyncio.get_running_loop().call_soon(self._readable)
 
     def warn(self, text: str) -> None:
         """Log the first fault of this client; the rest only at debug level, so that garbage cannot fill the log."""
@@ -128,21 +139,13 @@ class Connection:
 
     def _shut(self) -> None:
         self.closed = True
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._setup)
+        if self._end:
+            self._end.close()
+        asyncio.get_running_loop().remove_reader(self._setup)
         self._setup.close()
-        if self._requests is not None:
-            loop.remove_reader(self._requests)
-        for outbox in (self._responses, self._events):
-            if outbox:
-                outbox.close()
-        if self._control_fd >= 0:
-            os.close(self._control_fd)
-            self._control_fd = -1
-        for action, path in ((os.unlink, self._control), (os.rmdir, self._folder)):
-            if path:
-                with contextlib.suppress(OSError):
-                    action(path)
+        if self._folder:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._folder)
 
 
 class IpcServer:
@@ -150,7 +153,9 @@ class IpcServer:
 
     `authorise(credentials)` answers 0 or an errno to refuse with; `on_connect(connection)`,
     `on_message(connection, bytes)` (a whole message with its header) and `on_close(connection)` are plain
-    functions called on the loop. `max_message` is the smallest buffer granted, in bytes.
+    functions called on the loop. `max_message` is the smallest buffer granted, in bytes. `kind` is what clients
+    without a wish get: SHM where it can be served, or SOCKET. Members of the group `share_gid` can open the files
+    of their connections whoever we run as; -1 leaves them to the client's own uid and gid.
     """
 
     def __init__(
@@ -162,8 +167,12 @@ class IpcServer:
         on_close: Callable[[Connection], None],
         authorise: Callable[[Credentials], int],
         max_message: int = 131072,
+        kind: int = qbframe.SHM,
+        share_gid: int = -1,
     ) -> None:
         self.name = name
+        self.share_gid = share_gid
+        self._kind = kind if rings_usable() else qbframe.SOCKET
         self.connections: list[Connection] = []
         self._on_connect = on_connect
         self._on_message = on_message
@@ -256,7 +265,7 @@ class IpcServer:
             return
         self._forget_greeting(setup)
         try:
-            asked = qbframe.decode_connect_request(bytes(received))
+            asked, kind = qbframe.decode_connect_request(bytes(received))
             raw = setup.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, qbframe.UCRED.size)
             who = Credentials(*qbframe.UCRED.unpack(raw))
         except (ValueError, OSError) as error:
@@ -265,14 +274,14 @@ class IpcServer:
             setup.close()
             return
         size = min(max(asked, self._max_message), qbframe.BUFFER_LIMIT)
-        self._admit(setup, Connection(self, setup, who, size))
+        self._admit(setup, Connection(self, setup, who, size), self._kind if kind is None else kind)
 
-    def _admit(self, setup: socket.socket, connection: Connection) -> None:
+    def _admit(self, setup: socket.socket, connection: Connection, kind: int) -> None:
         refused = self._authorise(connection.credentials)
         answer = Handshake(-abs(refused))
         if not refused:
             try:
-                answer = connection._open(self.name)
+                answer = connection._open(self.name, kind)
             except (OSError, ValueError) as error:
                 log.error("%s: cannot serve %r: %s", self.name, connection, error)
                 answer = Handshake(-(getattr(error, "errno", None) or errno.ENAMETOOLONG))
@@ -299,11 +308,12 @@ class IpcServer:
             return
         except OSError:
             data = b""
-        if data:
+        if data and not connection.announced_on_setup:
             connection.warn("bytes on the setup socket, ignored")
             return
         connection._readable()
-        self._drop(connection, "")
+        if not data:
+            self._drop(connection, "")
 
     def _deliver(self, connection: Connection, message: bytes) -> None:
         try:
@@ -321,14 +331,3 @@ class IpcServer:
         if connection in self.connections:
             self.connections.remove(connection)
             self._on_close(connection)
-
-
-def _datagram_socket(name: str, max_message: int) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        widen_buffers(sock, max_message)
-        sock.bind(qbframe.abstract_address(name))
-    except (OSError, ValueError):
-        sock.close()
-        raise
-    return sock

@@ -22,6 +22,7 @@ from hashell.model.xmltext import compact, parse
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire import pcmkframe
 from hashell.stack.wire.ipcclient import IpcClient, IpcError
+from hashell.stack.wire.ipcplaces import offered_kind
 from hashell.stack.wire.ipcserver import Connection, IpcServer
 from hashell.stack.wire.qbframe import Credentials
 
@@ -125,6 +126,7 @@ class PacemakerServer:
         self._on_connect = on_connect
         self._events = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
+        group = cluster_ids(settings)[1]
         self._ipc = IpcServer(
             settings.ipc_name(service),
             on_connect=self._connected,
@@ -132,6 +134,8 @@ class PacemakerServer:
             on_close=self._closed,
             authorise=self._authorise,
             max_message=pcmkframe.DEFAULT_BUFFER,
+            kind=offered_kind(settings),
+            share_gid=-1 if group is None else group,
         )
 
     async def start(self) -> None:

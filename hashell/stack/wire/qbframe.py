@@ -6,6 +6,7 @@ Layouts and numbers are those of ipc.md, sections 1.1 to 1.5. Sizes are in bytes
 from __future__ import annotations
 
 import struct
+import sys
 from dataclasses import dataclass
 
 AUTHENTICATE = -1
@@ -26,6 +27,9 @@ FLOW_CONTROL_OFFSET = 4  #: of the request record, in the control file
 BUFFER_LIMIT = 16 * 1024 * 1024
 
 _SUN_PATH = 108
+#: At the end of a connection request is padding, which foreign servers do not read: the kind our client wishes for.
+_PADDING = 20
+_WISH = 0x68615100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +65,21 @@ def abstract_address(name: str) -> bytes:
     return b"\0" + raw.ljust(_SUN_PATH - 1, b"\0")
 
 
-def encode_connect_request(max_message: int) -> bytes:
-    """The client's first message, section 1.3 step 1."""
-    return CONNECT_REQUEST.pack(AUTHENTICATE, CONNECT_REQUEST.size, max_message)
+def encode_connect_request(max_message: int, wish: int | None = SOCKET) -> bytes:
+    """The client's first message, section 1.3 step 1; `wish` is the kind of connection it would like best."""
+    request = CONNECT_REQUEST.pack(AUTHENTICATE, CONNECT_REQUEST.size, max_message)
+    return request if wish is None else request[:_PADDING] + (_WISH | wish).to_bytes(4, sys.byteorder)
 
 
-def decode_connect_request(data: bytes) -> int:
-    """The buffer size a client asks for. Raises ValueError when the bytes are no connection request."""
+def decode_connect_request(data: bytes) -> tuple[int, int | None]:
+    """The buffer size a client asks for and its wish. Raises ValueError when the bytes are no connection request."""
     if len(data) != CONNECT_REQUEST.size:
         raise ValueError(f"connection request of {len(data)} bytes")
     ident, _size, max_message = CONNECT_REQUEST.unpack(data)
     if ident != AUTHENTICATE:
         raise ValueError(f"connection request with id {ident}")
-    return int(max_message)
+    wishes_socket = int.from_bytes(data[_PADDING:], sys.byteorder) == _WISH | SOCKET
+    return int(max_message), SOCKET if wishes_socket else None
 
 
 def encode_handshake(answer: Handshake) -> bytes:

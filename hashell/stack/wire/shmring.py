@@ -8,16 +8,18 @@ import mmap
 import os
 import struct
 
-_HEADER_SIZE = 8248
-_HEADER_SIZE_WITH_USER = 8252
+WRITE_POSITION = 0
+READ_POSITION = 4
+HEADER_SIZE = 8248
+HEADER_SIZE_WITH_USER = 8252
 _DATA_PATH = slice(4108, 8204)
-_REF_COUNT = 8204
-_SEMAPHORE = 8208
-_FLOW_CONTROL = 8240
-_COMMITTED = 0xA1A1A1A1
-_ALLOCATED = 0xA110CED0
-_RECLAIMED = 0xD0D0D0D0
-_CHUNK_MARGIN = 12
+REF_COUNT = 8204
+SEMAPHORE = 8208
+FLOW_CONTROL = 8240
+COMMITTED = 0xA1A1A1A1
+ALLOCATED = 0xA110CED0
+RECLAIMED = 0xD0D0D0D0
+CHUNK_MARGIN = 12
 _WORD = struct.Struct("=I")
 _INT = struct.Struct("=i")
 
@@ -30,7 +32,7 @@ class Ring:
     """One mapped ring buffer. `base` is the path that the handshake gave, without `-header`."""
 
     def __init__(self, base: str, *, with_user_data: bool) -> None:
-        self._header = _map_file(f"{base}-header", _HEADER_SIZE_WITH_USER if with_user_data else _HEADER_SIZE)
+        self._header = _map_file(f"{base}-header", HEADER_SIZE_WITH_USER if with_user_data else HEADER_SIZE)
         try:
             path = self._header[_DATA_PATH].split(b"\0", 1)[0].decode()
             self._words = _WORD.unpack_from(self._header, 8)[0]
@@ -39,9 +41,9 @@ class Ring:
             self._header.close()
             raise
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._anchor: object = ctypes.c_char.from_buffer(self._header, _SEMAPHORE)
+        self._anchor: object = ctypes.c_char.from_buffer(self._header, SEMAPHORE)
         self._sem = ctypes.c_void_p(ctypes.addressof(self._anchor))
-        self._put(_REF_COUNT, self._get(_REF_COUNT) + 1)
+        self._put(REF_COUNT, self._get(REF_COUNT) + 1)
 
     def _get(self, offset: int) -> int:
         return int(_INT.unpack_from(self._header, offset)[0])
@@ -52,17 +54,17 @@ class Ring:
     @property
     def connected(self) -> bool:
         """Both ends have it open."""
-        return self._get(_REF_COUNT) == 2
+        return self._get(REF_COUNT) == 2
 
     @property
     def flow_control(self) -> int:
-        return self._get(_FLOW_CONTROL)
+        return self._get(FLOW_CONTROL)
 
     def close(self) -> None:
         """Unmap; the server removes the files."""
         if self._header.closed:
             return
-        self._put(_REF_COUNT, 0)
+        self._put(REF_COUNT, 0)
         self._anchor = None
         self._header.close()
         self._data.close()
@@ -87,17 +89,17 @@ class Ring:
     def write(self, message: bytes) -> bool:
         """Append a message; False when the ring has no room now."""
         write, read = struct.unpack_from("=II", self._header)
-        if self._free_bytes(write, read) < len(message) + _CHUNK_MARGIN:
+        if self._free_bytes(write, read) < len(message) + CHUNK_MARGIN:
             return False
         self._set_word(write, 0)
-        self._set_word(write + 1, _ALLOCATED)
+        self._set_word(write + 1, ALLOCATED)
         start = (write + 2) % self._words * 4
         head = min(len(message), self._words * 4 - start)
         self._data[start : start + head] = message[:head]
         self._data[: len(message) - head] = message[head:]
         self._set_word(write, len(message))
         _WORD.pack_into(self._header, 0, (write + 2 + (len(message) + 3) // 4) % self._words)
-        self._set_word(write + 1, _COMMITTED)
+        self._set_word(write + 1, COMMITTED)
         self._libc.sem_post(self._sem)
         return True
 
@@ -107,13 +109,13 @@ class Ring:
             return None
         read = _WORD.unpack_from(self._header, 4)[0]
         size = self._word(read)
-        if self._word(read + 1) != _COMMITTED or size > self._words * 4:
+        if self._word(read + 1) != COMMITTED or size > self._words * 4:
             raise RingError(errno.EBADMSG, "damaged ring buffer")
         start = (read + 2) % self._words * 4
         head = min(size, self._words * 4 - start)
         message = self._data[start : start + head] + self._data[: size - head]
         self._set_word(read, 0)
-        self._set_word(read + 1, _RECLAIMED)
+        self._set_word(read + 1, RECLAIMED)
         _WORD.pack_into(self._header, 4, (read + 2 + (size + 3) // 4) % self._words)
         return message
 

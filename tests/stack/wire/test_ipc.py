@@ -31,7 +31,8 @@ def answer(ident: int, body: bytes = b"") -> bytes:
 class EchoServer:
     """Answers request n with response n; request 7 makes as many events as its body says."""
 
-    def __init__(self, refuse: int = 0) -> None:
+    def __init__(self, refuse: int = 0, kind: int = qbframe.SOCKET) -> None:
+        self.kind = kind
         self.name = f"t-{uuid.uuid4().hex[:8]}"
         self.seen: list[bytes] = []
         self.closed: list[Connection] = []
@@ -42,6 +43,9 @@ class EchoServer:
             on_close=self.closed.append,
             authorise=lambda who: refuse,
         )
+
+    def client(self, **options) -> IpcClient:
+        return IpcClient(self.name, wish=self.kind, **options)
 
     def message(self, connection: Connection, data: bytes) -> None:
         self.seen.append(data)
@@ -55,9 +59,9 @@ class EchoServer:
             connection.respond(answer(ident, data[16:]))
 
 
-@pytest.fixture
-async def echo():
-    server = EchoServer()
+@pytest.fixture(params=[qbframe.SOCKET, qbframe.SHM], ids=["socket", "shm"])
+async def echo(request):
+    server = EchoServer(kind=request.param)
     await server.server.start()
     yield server
     await server.server.close()
@@ -70,7 +74,7 @@ async def until(condition) -> None:
 
 
 async def test_request_and_response(echo):
-    client = IpcClient(echo.name)
+    client = echo.client()
     await client.connect()
     assert client.server.pid == os.getpid()
     for number in range(50):
@@ -82,7 +86,7 @@ async def test_request_and_response(echo):
 
 async def test_events_wait_for_a_slow_client_and_keep_their_order(echo):
     got: list[bytes] = []
-    client = IpcClient(echo.name, on_event=got.append, max_message=131072)
+    client = echo.client(on_event=got.append, max_message=131072)
     await client.connect()
     client.send(message(7, struct.pack("=I", 400) + b"y" * 20000))
     await until(lambda: len(got) == 400)
@@ -91,7 +95,7 @@ async def test_events_wait_for_a_slow_client_and_keep_their_order(echo):
 
 
 async def test_many_requests_without_waiting_all_arrive_in_order(echo):
-    client = IpcClient(echo.name)
+    client = echo.client()
     await client.connect()
     for number in range(300):
         client.send(message(2, struct.pack("=I", number)))
@@ -142,7 +146,7 @@ async def test_connect_waits_for_the_server():
 
 async def test_server_that_closes_is_noticed_and_waiting_requests_fail(echo):
     lost: list[bool] = []
-    client = IpcClient(echo.name, on_lost=lambda: lost.append(True))
+    client = echo.client(on_lost=lambda: lost.append(True))
     await client.connect()
     waiting = asyncio.create_task(client.request(message(7, struct.pack("=I", 0)), DEADLINE))
     await until(lambda: echo.seen)
@@ -155,7 +159,7 @@ async def test_server_that_closes_is_noticed_and_waiting_requests_fail(echo):
 
 
 async def test_late_answer_is_not_taken_for_the_next(echo):
-    client = IpcClient(echo.name)
+    client = echo.client()
     await client.connect()
     held: list[tuple[Connection, bytes]] = []
     original, echo.server._on_message = echo.server._on_message, lambda c, m: held.append((c, m))
@@ -172,7 +176,7 @@ async def test_late_answer_is_not_taken_for_the_next(echo):
 
 @pytest.mark.parametrize("garbage", [b"", b"x", b"x" * 24, b"\xfe" * 12328])
 async def test_garbage_on_the_setup_socket_hurts_nobody(echo, garbage):
-    client = IpcClient(echo.name)
+    client = echo.client()
     await client.connect()
     raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     raw.connect(qbframe.abstract_address(echo.name))
@@ -188,8 +192,9 @@ async def test_garbage_on_the_setup_socket_hurts_nobody(echo, garbage):
     await client.close()
 
 
+@pytest.mark.parametrize("echo", [qbframe.SOCKET], indirect=True)
 async def test_garbage_datagrams_are_dropped(echo):
-    client = IpcClient(echo.name)
+    client = echo.client()
     await client.connect()
     good = client._transport.messages
     for junk in (b"", b"abc", b"\xff" * 40, struct.pack("=i4xi4x", 1, 9999)):
@@ -201,7 +206,7 @@ async def test_garbage_datagrams_are_dropped(echo):
 
 async def test_fault_of_the_daemon_costs_only_that_client(echo):
     lost: list[bool] = []
-    victim, other = IpcClient(echo.name, on_lost=lambda: lost.append(True)), IpcClient(echo.name)
+    victim, other = echo.client(on_lost=lambda: lost.append(True)), echo.client()
     await victim.connect()
     await other.connect()
     victim.send(message(8))
@@ -211,7 +216,7 @@ async def test_fault_of_the_daemon_costs_only_that_client(echo):
 
 
 async def test_files_of_a_connection_are_removed(echo):
-    client = IpcClient(echo.name)
+    client = echo.client()
     await client.connect()
     folder = echo.server.connections[0]._folder
     assert os.path.isdir(folder)
@@ -221,7 +226,7 @@ async def test_files_of_a_connection_are_removed(echo):
 
 
 async def test_flow_control_holds_requests(echo):
-    client = IpcClient(echo.name)
+    client = echo.client()
     await client.connect()
     echo.server.connections[0].set_flow_control(1)
     client.send(message(1))
@@ -234,14 +239,14 @@ async def test_flow_control_holds_requests(echo):
 
 async def test_goodbye_message_ends_the_connection(echo):
     lost: list[bool] = []
-    client = IpcClient(echo.name, on_lost=lambda: lost.append(True))
+    client = echo.client(on_lost=lambda: lost.append(True))
     await client.connect()
     client.send(message(qbframe.DISCONNECT))
     await until(lambda: lost)
 
 
 async def test_message_longer_than_the_buffer_is_refused_before_sending(echo):
-    client = IpcClient(echo.name)
+    client = echo.client()
     await client.connect()
     with pytest.raises(IpcError) as caught:
         client.send(message(1, b"x" * 200000))

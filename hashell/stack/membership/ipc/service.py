@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hashell.stack.effects import Effect
 from hashell.stack.membership.effects import Refused
 from hashell.stack.wire.corosync.layout import CodecError, CsError, Message, bare_error
+from hashell.stack.wire.ipcplaces import offered_kind
 from hashell.stack.wire.ipcserver import Connection, IpcServer
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Service:
             on_close=self._close,
             authorise=host.authorise,
             max_message=BUFFER,
+            kind=offered_kind(host.settings),
         )
 
     def handle(self, client: int, connection: Connection, request: Any) -> None:

@@ -25,10 +25,11 @@ from rich.console import Console
 
 from hashell.client.board import Board
 from hashell.client.cluster import Cluster, open_cluster
-from hashell.client.source import LiveSource, embedded_dir
+from hashell.client.source import LiveSource
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.embedded import EmbeddedCluster
+from hashell.stack.settings import embedded_dir
 
 NODES = 3
 T = TypeVar("T")

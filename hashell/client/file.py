@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import os
-import tempfile
 import time
-from pathlib import Path
 
 from lxml import etree
 
+from hashell.atomicfile import write_atomically
 from hashell.client.cluster import Cluster
 from hashell.client.diagnostics import Conflict, UnreadableCib, UnwritableCib
 from hashell.client.source import FileSource
@@ -81,31 +78,3 @@ def _bumped(old: etree._Element, new: etree._Element) -> etree._Element:
         result.set("epoch", str(before.epoch))
         result.set("num_updates", str(before.num_updates + 1))
     return result
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader, or a crash, sees the old or the new text and nothing between.
-
-    The file's mode and owner are kept; a link is followed. Raises OSError.
-    """
-    target = path.resolve()
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                state = target.stat()
-                os.fchmod(file.fileno(), state.st_mode & 0o7777)
-                os.fchown(file.fileno(), state.st_uid, state.st_gid)
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hashell.stack.settings import NodeSettings
+from hashell.stack.settings import NodeSettings, embedded_dir
+from hashell.stack.wire.qbframe import abstract_address
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,6 @@ class LiveSource:
 
 
 Source = FileSource | LiveSource
-
-
-def embedded_dir(environ: Mapping[str, str]) -> Path:
-    """The folder of this user's embedded cluster."""
-    if chosen := environ.get("HASHELL_EMBEDDED_DIR"):
-        return Path(chosen)
-    state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local" / "state")
-    return Path(state) / "hashell" / "embedded"
 
 
 def find_source(environ: Mapping[str, str] | None = None, node: str = "") -> Source:
@@ -75,18 +68,17 @@ def embedded_nodes(base: Path) -> list[NodeSettings]:
     for path in sorted(base.glob("**/settings.json")):
         try:
             found.append(NodeSettings.from_json(path.read_text()))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError):
             continue
     return found
 
 
 def is_running(settings: NodeSettings) -> bool:
     """Whether the CIB manager of that node accepts connections."""
-    name = settings.ipc_name("cib_ro").encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
-            probe.connect(b"\0" + name + b"\0" * (107 - len(name)))
+            probe.connect(abstract_address(settings.ipc_name("cib_ro")))
         except OSError:
             return False
     return True

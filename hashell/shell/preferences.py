@@ -99,7 +99,7 @@ class Preferences:
 
     def save(self) -> Path:
         """Write what differs from the defaults. Raises HashellError."""
-        from hashell.client.file import write_atomically
+        from hashell.atomicfile import write_atomically
 
         parser = configparser.ConfigParser(interpolation=None)
         for name, value in sorted(self.values.items()):

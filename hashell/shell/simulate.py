@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.model.exitcodes import ExitCode
 
@@ -275,13 +274,7 @@ def _write(text: str) -> None:
 
 def write_file(name: str, text: str) -> None:
     """Replace a file in one step. Raises HashellError when that is not possible."""
-    path = Path(name)
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_atomically(Path(name), text)
     except OSError as error:
         raise _fail(name, error.strerror or str(error), "choose another place", ExitCode.CANTCREAT) from None

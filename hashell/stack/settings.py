@@ -7,9 +7,18 @@ and its IPC names prefixed, because several nodes share one machine.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+
+def embedded_dir(environ: Mapping[str, str]) -> Path:
+    """The folder of this user's embedded cluster: HASHELL_EMBEDDED_DIR, or `$XDG_STATE_HOME/hashell/embedded`."""
+    if chosen := environ.get("HASHELL_EMBEDDED_DIR"):
+        return Path(chosen)
+    state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local" / "state")
+    return Path(state) / "hashell" / "embedded"
 
 
 @dataclass(frozen=True)
@@ -54,5 +63,8 @@ class NodeSettings:
             raise ValueError("settings are not a JSON object")
         paths = {f.name for f in fields(cls) if f.type == "Path"}
         known = {f.name for f in fields(cls)}
-        values: dict[str, Any] = {k: Path(v) if k in paths else v for k, v in data.items() if k in known}
+        try:
+            values: dict[str, Any] = {k: Path(v) if k in paths else v for k, v in data.items() if k in known}
+        except TypeError as error:
+            raise ValueError(f"a path in the settings is no text: {error}") from None
         return cls(**values)

@@ -10,6 +10,7 @@ import pytest
 
 from hashell.client.source import FileSource, LiveSource, embedded_nodes, find_source, is_running
 from hashell.stack.settings import NodeSettings
+from hashell.stack.wire.qbframe import abstract_address
 
 
 def embedded(base: Path, name: str) -> NodeSettings:
@@ -29,10 +30,9 @@ def listener() -> Iterator[list[socket.socket]]:
 
 
 def listen(settings: NodeSettings, opened: list[socket.socket]) -> None:
-    name = settings.ipc_name("cib_ro").encode()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.append(sock)
-    sock.bind(b"\0" + name + b"\0" * (107 - len(name)))
+    sock.bind(abstract_address(settings.ipc_name("cib_ro")))
     sock.listen(4)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lxml import etree
 
+from hashell.atomicfile import write_atomically
 from hashell.client.cluster import Cluster, open_cluster
-from hashell.client.file import write_atomically
 from hashell.client.source import FileSource, find_source
 from hashell.grammar.configuration import Configuration
 from hashell.model.diagnostics import HashellError

@@ -25,7 +25,7 @@ _SERVING_POLLS = 150
 
 
 def _folder(session: Session) -> Path:
-    from hashell.client.source import embedded_dir
+    from hashell.stack.settings import embedded_dir
 
     return embedded_dir(session.environ())
 

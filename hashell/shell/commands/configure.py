@@ -296,7 +296,7 @@ def load(session: Session, words: list[str]) -> None:
 def save(session: Session, words: list[str]) -> None:
     from pathlib import Path
 
-    from hashell.client.file import write_atomically
+    from hashell.atomicfile import write_atomically
 
     as_xml = words[0] == "xml" and len(words) > 1
     specs, path = words[1 if as_xml else 0:-1], words[-1]

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.embedded import layout
 from hashell.stack.embedded.layout import Plan
-from hashell.stack.settings import NodeSettings
+from hashell.stack.settings import NodeSettings, embedded_dir
 from hashell.stack.supervisor.panic import NODE_VARIABLE, kill_marked, marked_processes
 from hashell.stack.supervisor.prepare import running_pid
 from hashell.stack.wire.ipcplaces import remove_stale_folders
@@ -100,7 +101,7 @@ class StateUnwritable(Diagnostic):
         return f"{self.path} cannot be written: {self.reason}"
 
     def remedy(self) -> str:
-        return "make room for it, or name another folder with XDG_STATE_HOME"
+        return "make room for it, or name another folder with HASHELL_EMBEDDED_DIR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,14 +144,8 @@ class NodeStatus:
     processes: int  #: all processes of the node, also services that agents have started
 
 
-def default_dir() -> Path:
-    """`$XDG_STATE_HOME/hashell/embedded`."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "hashell" / "embedded"
-
-
 class EmbeddedCluster:
-    """The cluster in `base_dir` (default: default_dir()).
+    """The cluster in `base_dir` (default: that of this user, see settings.embedded_dir).
 
     `nodes` None takes the number from a cluster that is there; `command` runs one node in place of hashelld.
     Raises HashellError when there is no cluster or the number cannot be.
@@ -160,7 +155,7 @@ class EmbeddedCluster:
         self, base_dir: Path | None = None, nodes: int | None = None, *, command: Sequence[str] = ()
     ) -> None:
         self.command = list(command) or [sys.executable, "-m", "hashell.stack.hashelld"]
-        self.base = (base_dir or default_dir()).absolute()
+        self.base = (base_dir or embedded_dir(os.environ)).absolute()
         if nodes is not None and not 1 <= nodes <= layout.NODES_MAX:
             raise HashellError(BadNodeCount(nodes=nodes))
         known = self._read_plan(required=nodes is None)
@@ -328,13 +323,8 @@ class EmbeddedCluster:
 
 def _write_file(path: Path, text: str) -> None:
     """Replace a file as a whole. Raises HashellError."""
-    temporary = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_atomically(path, text, mode=0o644)
     except OSError as error:
         raise HashellError(StateUnwritable(path=str(path), reason=error.strerror or str(error))) from None

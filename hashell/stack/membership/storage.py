@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 
+from hashell.atomicfile import write_atomically
+
 _RING = struct.Struct("<Q")
 _VOTES = struct.Struct("<I")
+_MODE = 0o600
 
 
 class RingStorage:
@@ -27,14 +29,14 @@ class RingStorage:
         return int(_RING.unpack(data)[0])
 
     def store_ring_seq(self, seq: int) -> None:
-        write_atomically(self._ring, _RING.pack(seq))
+        write_atomically(self._ring, _RING.pack(seq), mode=_MODE)
 
     def expected_votes(self) -> int:
         data = _read(self._votes)
         return int(_VOTES.unpack(data)[0]) if len(data) == _VOTES.size else 0
 
     def store_expected_votes(self, votes: int) -> None:
-        write_atomically(self._votes, _VOTES.pack(votes))
+        write_atomically(self._votes, _VOTES.pack(votes), mode=_MODE)
 
 
 def _read(path: Path) -> bytes:
@@ -42,20 +44,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a small file so that a crash leaves the old or the new one. Raises OSError."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, data)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

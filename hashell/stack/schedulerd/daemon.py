@@ -17,6 +17,7 @@ from hashell.model.dates import local_now
 from hashell.model.diagnostics import Severity
 from hashell.model.document import copy_tree
 from hashell.model.exitcodes import ExitCode
+from hashell.model.values import integer
 from hashell.stack.schedulerd.inputs import DEFAULTS, InputStore
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire import envelope
@@ -101,8 +102,7 @@ def _limit(cib: etree._Element, series: str) -> int:
     """How many inputs of a series the cluster keeps (`pe-input-series-max` and so on)."""
     for pair in cib.iterfind("configuration/crm_config//nvpair"):
         if pair.get("name") == f"{series}-series-max":
-            text = pair.get("value", "")
-            return int(text) if text.lstrip("-").isdigit() else DEFAULTS[series]
+            return integer(pair.get("value"), DEFAULTS[series])
     return DEFAULTS[series]
 
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import bz2
 import logging
-import os
 from pathlib import Path
 
 from lxml import etree
 
+from hashell.atomicfile import write_atomically
 from hashell.model.digest import digest_v1
+from hashell.model.values import integer
 from hashell.model.xmltext import pretty
 
 log = logging.getLogger(__name__)
 
 #: Files kept by default: -1 all, 0 none.
 DEFAULTS = {"pe-error": -1, "pe-warn": 5000, "pe-input": 4000}
+_MODE = 0o640
 
 
 class InputStore:
@@ -43,8 +45,9 @@ class InputStore:
             return self._last_name
         cib.set("execution-date", str(made))
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / f"{series}-{self._next(series, limit)}.bz2"
-            _write(path, bz2.compress(pretty(cib).encode()))
+            write_atomically(path, bz2.compress(pretty(cib).encode()), mode=_MODE)
         except OSError as error:
             log.warning("scheduler input not saved: %s", error)
             return ""
@@ -53,18 +56,9 @@ class InputStore:
 
     def _next(self, series: str, limit: int) -> int:
         counter = self.folder / f"{series}.last"
-        text = counter.read_text().strip() if counter.exists() else "0"
-        number = int(text) if text.isdigit() else 0
-        if limit > 0 and number >= limit:
+        number = integer(counter.read_text(errors="replace")) if counter.exists() else 0
+        if number < 0 or 0 < limit <= number:
             number = 0
         following = number + 1
-        _write(counter, str(0 if 0 < limit <= following else following).encode())
+        write_atomically(counter, str(0 if 0 < limit <= following else following), mode=_MODE)
         return number
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(data)
-    temporary.replace(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hashell.model.diagnostics import HashellError
-from hashell.stack.embedded import EmbeddedCluster, __main__, default_dir
+from hashell.stack.embedded import EmbeddedCluster, __main__
 from hashell.stack.embedded.layout import Plan, corosync_conf, make_prefix, node_settings
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor.panic import marked_processes
@@ -85,7 +85,10 @@ def test_wrong_numbers_and_names(tmp_path):
 
 def test_default_folder(monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", "/var/tmp/x")
-    assert default_dir() == Path("/var/tmp/x/hashell/embedded")
+    monkeypatch.delenv("HASHELL_EMBEDDED_DIR", raising=False)
+    assert EmbeddedCluster(nodes=1).base == Path("/var/tmp/x/hashell/embedded")
+    monkeypatch.setenv("HASHELL_EMBEDDED_DIR", "/var/tmp/y")
+    assert EmbeddedCluster(nodes=1).base == Path("/var/tmp/y")
 
 
 def test_a_taken_port_is_passed_over(tmp_path):

@@ -114,3 +114,21 @@ def test_series_wrap_and_repeat(tmp_path: Path) -> None:
 def test_an_unwritable_folder_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert InputStore(tmp_path / "file").save(etree.Element("cib"), "pe-input", 10) == ""
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"", b"--7", "²".encode(), b"-4"])
+def test_a_damaged_counter_starts_anew(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "pe-input.last").write_bytes(damage)
+    assert InputStore(tmp_path).save(etree.Element("cib"), "pe-input", 10).endswith("pe-input-0.bz2")
+    assert (tmp_path / "pe-input.last").read_text() == "1"
+
+
+@pytest.mark.parametrize("value", ["--5", "²", "many", ""])
+async def test_a_senseless_series_maximum_stops_nothing(asker: Asker, value: str) -> None:
+    cib = some_cib()
+    options = etree.SubElement(cib.find("configuration/crm_config"), "cluster_property_set", id="o")
+    etree.SubElement(options, "nvpair", id="m", name="pe-input-series-max", value=value)
+    etree.SubElement(options, "nvpair", id="s", name="stonith-enabled", value="false")
+    await asker.ask(cib)
+    answer = await asker.answer()
+    assert answer.find("crm_xml/transition_graph") is not None and answer.get("crm-tgraph-in")

@@ -12,7 +12,7 @@ from hashell.client.why.nodes import node_causes
 from hashell.client.why.rules import rule_text
 from hashell.model.scores import score_text
 from hashell.stack.pengine.assign.nodes import amount
-from hashell.stack.pengine.kinds import INF, Variant
+from hashell.stack.pengine.kinds import INF, Role, Variant
 from hashell.stack.pengine.ledger import Entry, Kind
 
 if TYPE_CHECKING:
@@ -143,6 +143,11 @@ def _colocation(case: Case, rsc: Resource, entry: Entry, node: Node, depth: int)
     words = f"as a member of {id} it must run with {other.id}" if group is not None else f"it must run with {other.id}"
     lift = constraint_remedy(id, rsc) if id and group is None else ""
     place = placed(other)
+    if coloc.primary_role == Role.PROMOTED:
+        words = words.replace("must run with", "must run where") + " is promoted"
+        place = placed(other, Role.PROMOTED)
+        if not place and placed(other):
+            return [Cause(kind=entry.kind, id=id, because=_promotion(case, other), text=f"{words}, and nowhere it is")]
     if coloc.score < 0:
         return [Cause(kind=entry.kind, id=id, node=node.name, remedy=lift,
                       text=f"it must not run with {other.id}, which is on {place}")]
@@ -163,9 +168,21 @@ def _has_remedy(causes: tuple[Cause, ...]) -> bool:
     return any(cause.remedy or _has_remedy(cause.because) for cause in causes)
 
 
-def placed(rsc: Resource) -> str:
-    """Names of the nodes where the resource is going to be."""
-    names = [leaf.assigned_node.node.name for leaf in rsc.leaves() if leaf.assigned_node is not None]
+def _promotion(case: Case, clone: Resource) -> tuple[Cause, ...]:
+    """Why no instance is promoted."""
+    from hashell.client.why.roles import role_answer
+
+    for leaf in clone.leaves():
+        answer = role_answer(case, leaf)
+        if answer is not None and answer.causes:
+            return answer.causes[:1]
+    return ()
+
+
+def placed(rsc: Resource, role: int = Role.UNKNOWN) -> str:
+    """Names of the nodes where the resource is going to be, in that role (UNKNOWN = any)."""
+    names = [leaf.assigned_node.node.name for leaf in rsc.leaves()
+             if leaf.assigned_node is not None and role in (Role.UNKNOWN, leaf.next_role)]
     return ", ".join(dict.fromkeys(names))
 
 
@@ -213,13 +230,14 @@ def _total(case: Case, node: Node, name: str) -> int:
 
 def _clone_max(case: Case, rsc: Resource, entry: Entry, node: Node, depth: int) -> list[Cause]:
     clone = case.collective(rsc)
-    if clone is None:
-        return []
+    return [clone_max_cause(case, clone)] if clone is not None else []
+
+
+def clone_max_cause(case: Case, clone: Resource) -> Cause:
     id, _ = case.pair(clone, "clone-max")
-    name = clone.id
-    most = clone.clone.clone_max
-    return [Cause(kind=entry.kind, id=id, text=f"{name} has its clone-max={most} instances on {placed(clone)} already",
-                  remedy=f"resource meta {name} set clone-max {most + 1}")]
+    name, most = clone.id, clone.clone.clone_max
+    return Cause(kind=Kind.CLONE_MAX, id=id, text=f"{name} has all its instances (clone-max={most}), on {placed(clone)}",
+                 remedy=f"resource meta {name} set clone-max {most + 1}")
 
 
 def _clone_node_max(case: Case, rsc: Resource, entry: Entry, node: Node, depth: int) -> list[Cause]:

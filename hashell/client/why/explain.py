@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hashell.client.why.answer import Answer, Cause, Explanation, shortest_first
-from hashell.client.why.bans import hindrances, location_name, placed
+from hashell.client.why.bans import clone_max_cause, hindrances, location_name, placed
 from hashell.client.why.case import Case
 from hashell.client.why.failures import describe_last
 from hashell.client.why.placing import candidates, here_causes, leave_causes, not_there_causes
@@ -15,6 +15,7 @@ from hashell.client.why.stopped import stopped_causes, unmanaged_causes
 from hashell.client.why.waiting import pending_inputs, restart_causes, start_hindrances
 from hashell.stack.pengine.assign.queries import current_node
 from hashell.stack.pengine.kinds import Variant
+from hashell.stack.pengine.ledger import Kind
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, Resource
@@ -70,7 +71,8 @@ def _state(case: Case, rsc: Resource) -> Answer:
         if current is None:
             text = f"{name} is stopped: it is to run on {target.name}, but cannot be started"
         else:
-            text = f"{name} on {current.name} is to be stopped and cannot be started on {target.name}"
+            text = f"{name} on {current.name} is to be stopped"
+            text += f" and cannot be started on {target.name}" if current is not target else ""
         return Answer(question="stopped", text=text, causes=tuple(blocked))
     if current is None:
         return Answer(question="starts", text=f"{name} is stopped and is going to be started on {target.name}",
@@ -150,7 +152,7 @@ def _clone(case: Case, clone: Resource, node: Node | None) -> list[Answer]:
         target = leaf.assigned_node.node if leaf.assigned_node is not None else None
         places = [target, *leaf.active_nodes]
         if (target is not None or leaf.active_nodes) and (node is None or node in places):
-            answers.append(_state(case, leaf))
+            answers.append(_instance_state(case, leaf))
             role = role_answer(case, leaf) if leaf.managed else None
             answers += [role] if role is not None else []
     where = {name for leaf in clone.leaves() for name in placed(leaf).split(", ")}
@@ -171,13 +173,28 @@ def _clone(case: Case, clone: Resource, node: Node | None) -> list[Answer]:
     return answers
 
 
+def _instance_state(case: Case, leaf: Resource) -> Answer:
+    """As of other resources; that other nodes have an instance of their own explains nothing."""
+    answer = _state(case, leaf)
+    if answer.question not in ("here", "starts"):
+        return answer
+    kept = []
+    for cause in answer.causes:
+        deeper = tuple(each for each in cause.because if each.kind != Kind.CLONE_NODE_MAX)
+        if deeper == cause.because:
+            kept.append(cause)
+    return Answer(question=answer.question, text=answer.text, causes=tuple(kept))
+
+
 def _instance_causes(case: Case, clone: Resource, spare: Resource, node: Node) -> list[Cause]:
     """Why the node has no instance: what holds for the whole clone comes before what holds for one instance."""
     found = hindrances(case, clone, node)
     if found:
         return found
-    causes = hindrances(case, spare, node)
-    return [cause for cause in causes if cause.kind != "clone-node-max"] or causes or stopped_causes(case, spare)
+    causes = [cause for cause in hindrances(case, spare, node) if cause.kind != Kind.CLONE_NODE_MAX]
+    if not causes and len(placed(clone).split(", ")) >= clone.clone.clone_max:
+        return [clone_max_cause(case, clone)]
+    return causes or stopped_causes(case, spare)
 
 
 def idle_rules(case: Case, rsc: Resource, node: Node | None) -> list[Answer]:

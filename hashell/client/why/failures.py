@@ -61,7 +61,9 @@ def _threshold(case: Case, rsc: Resource, node: Node, cleanup: str) -> Cause:
     id, _ = case.node_pair(node, f"fail-count-{name}#", f"fail-count-{worst.id}#")
     limit = worst.ban_after_failures
     if count >= 1000000:
-        text = f"{name} failed to start on {node.name} (start-failure-is-fatal)"
+        failed = _failed_operation(case, worst, node)
+        what = _describe(failed, node) if failed is not None else f"{name} failed to start on {node.name}"
+        text = f"{what}; a failed start is not tried there again (start-failure-is-fatal)"
     else:
         times = "once" if count == 1 else f"{count} times"
         text = f"{name} failed {times} on {node.name}, migration-threshold={limit} is reached"

@@ -36,7 +36,7 @@ def unmanaged_causes(case: Case, rsc: Resource) -> list[Cause]:
         for cause in failure_causes(case, rsc, entry, entry.node):
             hands = "so the cluster touches it no more until you have looked after it"
             if "stop" in cause.text and not case.ws.fencing_enabled:
-                hands = "and without fencing nothing can be sure that it is down: it is blocked"
+                hands = "and without fencing nobody can be sure that it is down"
             found.append(Cause(kind=cause.kind, id=cause.id, node=cause.node, text=f"{cause.text}, {hands}",
                                remedy=cause.remedy))
     for entry in case.facts(rsc, Kind.TICKET_FREEZE):

@@ -3,8 +3,9 @@
 _hashell_level() {
     case "$1" in
     /) echo "check cib cluster completion configure corosync demo fmt maintenance monitor node options ra resource simulate status verify why" ;;
-    configure) echo "acl_group acl_target alert bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket save schema set show tag upgrade user validate-all verify xml" ;;
+    configure) echo "acl_group acl_target alert assist bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property graph group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket rsctest save schema set show tag undo upgrade user validate-all verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
+    configure/assist) echo "template weak-bond" ;;
     resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores start status stop trace unmanage untrace utilization" ;;
     node) echo "attribute clearstate delete fence maintenance online ready show standby status-attr utilization" ;;
     cluster) echo "destroy kill restart start status stop wait_for_startup" ;;
@@ -24,6 +25,7 @@ _hashell_words() {
     verify:0) echo "scores" ;;
     completion:0) echo "bash zsh fish" ;;
     configure/commit:0) echo "force replace --plan" ;;
+    configure/graph:2) echo "dot svg png pdf" ;;
     configure/refresh:0) echo "force" ;;
     configure/load:1) echo "update replace push" ;;
     configure/modgroup:1) echo "add remove" ;;

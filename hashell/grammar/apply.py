@@ -59,10 +59,11 @@ class Applier:
         self.mode = mode
         self.store = config.ids()
         self.notes: list[Diagnostic] = []
+        self.before = config.root  #: the document before the last `apply`
 
     def apply(self, statements: Iterable[Statement]) -> list[Element]:
         """Apply all or nothing; the elements made or changed. Raises HashellError."""
-        before = self.config.snapshot()
+        before = self.before = self.config.snapshot()
         ordered = sorted(statements, key=creation_rank)
         for statement in ordered:
             if not statement.is_node:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hashell.shell.session import Session
 
 _MERGES = 5
+_UNDO = 50
 
 
 class Workspace:
@@ -40,6 +41,7 @@ class Workspace:
         self.original: Configuration
         self.config: Configuration
         self._base: etree._Element
+        self._earlier: list[etree._Element] = []
         self.reload()
 
     def reload(self) -> None:
@@ -47,6 +49,7 @@ class Workspace:
         cluster = self.session.cluster()
         cib = self.session.run(cluster.cib())
         self._base = cib
+        self._earlier.clear()
         self.original = Configuration(cib, self.agents, self.parser)
         self.config = Configuration(cib, self.agents, self.parser)
         self.apply_preferences()
@@ -65,11 +68,30 @@ class Workspace:
 
     # -- changing ------------------------------------------------------------------------------------------
 
-    def apply(self, statements: Iterable[Statement], mode: Mode) -> None:
-        """Apply statements, telling side effects. Raises HashellError with nothing changed."""
+    def apply(self, statements: Iterable[Statement], mode: Mode, *, part: bool = False) -> None:
+        """Apply statements, telling side effects. Raises HashellError with nothing changed.
+
+        part: of a larger change, whose beginning the caller remembers.
+        """
         applier = Applier(self.config, mode)
         applier.apply(statements)
+        if not part:
+            self.remember(applier.before)
         self.session.tell(*applier.notes)
+
+    def remember(self, before: etree._Element) -> None:
+        """Keep what the working copy was before a change, for `undo`."""
+        self._earlier.append(before)
+        del self._earlier[:-_UNDO]
+
+    def undo(self) -> bool:
+        """Take the last change of the working copy back; False if there is none."""
+        current = _text(self.config)
+        while self._earlier:
+            self.config.restore(self._earlier.pop())
+            if _text(self.config) != current:
+                return True
+        return False
 
     def editor(self) -> Editor:
         return Editor(self.config)

@@ -128,6 +128,7 @@ def _edit(session: Session, name: str, *args: object) -> None:
     except HashellError:
         space.config.restore(before)
         raise
+    space.remember(before)
     session.tell(*editor.notes)
 
 
@@ -187,6 +188,13 @@ def refresh(session: Session, words: list[str]) -> None:
     ):
         return
     session.workspace.reload()
+
+
+def undo(session: Session, words: list[str]) -> None:
+    if not session.workspace.undo():
+        raise failed("there is no change to take back", "changes are undone until they are committed")
+    left = session.workspace.diff()
+    session.note("undone; `diff` shows what is still pending" if left else "undone; nothing is pending any more")
 
 
 # -- commit ------------------------------------------------------------------------------------------------------

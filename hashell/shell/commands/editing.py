@@ -108,13 +108,14 @@ def replace_selection(session: Session, elements: list[Element], text: str, as_x
     known = [(e.tag == "node", object_id(e)) for e in elements]
     try:
         _refuse_outsiders(session, known, statements)
-        space.apply(statements, Mode.EDIT)
+        space.apply(statements, Mode.EDIT, part=True)
         kept = {(s.is_node, s.id or "fencing_topology") for s in statements}
         gone = [name for is_node, name in known if (is_node, name) not in kept]
         space.editor().delete([name for name in gone if space.config.find(name) is not None])
     except HashellError:
         space.config.restore(before)
         raise
+    space.remember(before)
 
 
 def _refuse_outsiders(session: Session, known: list[tuple[bool, str]], statements: list[Statement]) -> None:

@@ -54,12 +54,13 @@ def apply_loaded(session: Session, statements: list[Statement], method: str) -> 
     try:
         if method == "replace":
             space.editor().erase()
-        space.apply(statements, Mode.UPDATE)
+        space.apply(statements, Mode.UPDATE, part=True)
         if method == "push":
             _delete_unnamed(session, statements)
     except HashellError:
         space.config.restore(before)
         raise
+    space.remember(before)
 
 
 def _delete_unnamed(session: Session, statements: list[Statement]) -> None:

@@ -105,6 +105,17 @@ def _commands() -> tuple[Command, ...]:
                 "commit [force] [replace] [--plan]\n\n--plan shows what the cluster would do, and changes nothing.\n"
                 "force takes a configuration with semantic errors; replace writes the whole configuration.",
                 changes=True),
+        Command("undo", "configure:undo", "take the last change of the working copy back", (),
+                "undo\n\nAgain and again, back to what was read from the cluster."),
+        Command("graph", "drawing:graph", "draw the configuration",
+                (Argument("dot", "", ("dot",), optional=True), Argument("FILE", "files", optional=True),
+                 Argument("FORMAT", "", ("dot", "svg", "png", "pdf"), optional=True)),
+                "graph [dot [FILE [FORMAT]]]\n\nWithout FILE the text for Graphviz. Orders are solid arrows, "
+                "colocations dashed, locations dotted.\n\nExample:\n    graph dot cluster.svg"),
+        Command("rsctest", "rsctest:rsctest", "try resources out with their agents",
+                (Argument("RESOURCE", "resources", repeat=True), Argument("NODE", "nodes", optional=True, repeat=True)),
+                "rsctest RESOURCE… [NODE…]\n\nThe agent is asked whether the resource is stopped; then it is "
+                "started, monitored and stopped,\nin the order given. Nothing that the cluster runs is touched."),
         Command("refresh", "configure:refresh", "drop the changes and read the configuration again",
                 (Argument("force", "", ("force",), optional=True),), "refresh [force]"),
         Command("load", "configure:load", "take statements from a file",
@@ -151,11 +162,12 @@ def _commands() -> tuple[Command, ...]:
 
 
 def configure_level() -> Level:
+    from hashell.shell.levels.assist import assist_level
     from hashell.shell.levels.ra import ra_level
 
     return Level(
         "configure", "define resources, constraints and options",
-        _commands() + _statements() + _other_statements(), (ra_level(),),
+        _commands() + _statements() + _other_statements(), (ra_level(), assist_level()),
         "Changes are made to a working copy; `commit` makes them real, `diff` shows them. Leaving the level commits.",
         leave="configure:leave",
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
-from hashell.model.diagnostics import Diagnostic, HashellError
+from hashell.model.diagnostics import Diagnostic, HashellError, Severity
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor import prepare
@@ -132,15 +132,23 @@ def check_node(settings: NodeSettings, *, with_corosync: bool, only_ring: bool =
     if pid:
         raise HashellError(prepare.AlreadyRunning(pid=pid))
     prepare.check_names(settings, with_membership=not with_corosync, with_manager=not only_ring)
-    if not with_corosync:
-        for warning in run_apart(lambda: _check_conf(settings)):
-            print(f"hashelld: {warning}", file=sys.stderr)
+    for warning in run_apart(lambda: _check_files(settings, ring=not with_corosync, cib=not only_ring)):
+        print(f"hashelld: {warning}", file=sys.stderr)
 
 
-def _check_conf(settings: NodeSettings) -> list[Diagnostic]:
-    from hashell.stack.membership.daemon import check_conf
+def _check_files(settings: NodeSettings, *, ring: bool, cib: bool) -> list[Diagnostic]:
+    """What there is to say about the files that the daemons will read."""
+    found: list[Diagnostic] = []
+    if ring:
+        from hashell.stack.membership.daemon import check_conf
 
-    return check_conf(settings)
+        found += check_conf(settings)
+    if cib:
+        from hashell.stack.cib.storage import CibStorage, Untouched
+
+        notes = CibStorage(Untouched(settings.cib_dir), str(settings.cib_dir)).load().notes
+        found += [note for note in notes if note.severity is not Severity.NOTE]
+    return found
 
 
 def serve(settings: NodeSettings, specs: tuple[DaemonSpec, ...], report: Callable[[int, str], None]) -> int:

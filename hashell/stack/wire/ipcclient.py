@@ -239,9 +239,11 @@ class IpcClient:
             self._drain_responses()
             try:
                 self.send(message)
-                if isinstance(self._transport, _ShmTransport):
-                    return await asyncio.wait_for(self._poll(self._waiter), timeout)
-                return await asyncio.wait_for(self._waiter, timeout)
+                # Not wait_for: before Python 3.12 it loses a cancellation that meets the answer.
+                async with asyncio.timeout(timeout):
+                    if isinstance(self._transport, _ShmTransport):
+                        return await self._poll(self._waiter)
+                    return await self._waiter
             except (TimeoutError, asyncio.CancelledError):
                 self._stale += 1
                 raise

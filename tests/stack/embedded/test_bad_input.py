@@ -301,7 +301,10 @@ async def test_agents_that_misbehave(site: Site) -> None:
     names = [*AGENTS, "locked", "garbled", "notscript", "absent"]
     await until("a settled cluster", site.steady)
     before = site.daemons(), site.memberships()
-    config = "".join(f"primitive bad-{n} ocf:bad:{n} op start timeout={3 if n == 'hangs' else 60}s op stop timeout=20s\n" for n in names)
+    limits = {"hangs": 3}
+    config = "".join(
+        f"primitive bad-{n} ocf:bad:{n} op start timeout={limits.get(n, 60)}s op stop timeout=20s\n" for n in names
+    )
     loaded = site.crm("configure", "load", "update", "-", text=config)
     assert loaded.returncode in (0, 1), loaded.stderr
     assert "Traceback" not in loaded.stderr

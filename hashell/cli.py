@@ -194,11 +194,13 @@ def usage_error(message: str) -> int:
 def version_text() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
+    from hashell.model.version import FEATURE_SET
+
     try:
         number = version("hashell")
     except PackageNotFoundError:
         number = "unknown"
-    return f"hashell {number} (CRM feature set 3.20.0)"
+    return f"hashell {number} (CRM feature set {FEATURE_SET})"
 
 
 def run_shell(options: Options, script: str, words: list[str]) -> int:

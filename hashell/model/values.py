@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 LL_MAX = 2**63 - 1
 LL_MIN = -(2**63)
 INT_MAX = 2147483647
 
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?\d+)", re.ASCII)
+_LONGEST = 20  #: digits that a number in 64 bits may have
 _TRUE = frozenset({"true", "on", "yes", "y", "1"})
 _FALSE = frozenset({"false", "off", "no", "n", "0"})
 
@@ -20,7 +25,14 @@ def scan_integer(text: str | None) -> tuple[int | None, str]:
     match = _INTEGER.match(text)
     if match is None:
         return None, text
-    return max(LL_MIN, min(LL_MAX, int(match.group(1)))), text[match.end() :]
+    return max(LL_MIN, min(LL_MAX, _decimal(match.group(1)))), text[match.end() :]
+
+
+def _decimal(digits: str) -> int:
+    """The number; of one too long for int(), which refuses thousands of digits, only that it is out of range."""
+    if len(digits) > _LONGEST and len(digits.lstrip("+-0")) > _LONGEST:
+        return LL_MIN - 1 if digits.startswith("-") else LL_MAX + 1
+    return int(digits.lstrip("+-").lstrip("0") or "0") * (-1 if digits.startswith("-") else 1)
 
 
 def integer(text: str | None, default: int = 0) -> int:
@@ -29,10 +41,15 @@ def integer(text: str | None, default: int = 0) -> int:
     return default if value is None else value
 
 
+def integer_of(element: etree._Element, name: str, default: int = 0) -> int:
+    """The leading integer of an attribute; `default` when it is absent, empty or no number."""
+    return integer(element.get(name), default)
+
+
 def in_64_bits(text: str) -> bool:
     """Whether the leading integer of `text` exists and fits in 64 bits."""
     match = _INTEGER.match(text)
-    return match is not None and LL_MIN <= int(match.group(1)) <= LL_MAX
+    return match is not None and LL_MIN <= _decimal(match.group(1)) <= LL_MAX
 
 
 def min_integer(text: str | None, minimum: int) -> int:

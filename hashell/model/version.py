@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from hashell.model.values import integer
+
 #: The CRM feature set this project speaks.
 FEATURE_SET = "3.20.0"
 COUNTERS = ("admin_epoch", "epoch", "num_updates")
@@ -42,7 +44,7 @@ def compare_feature_sets(left: str, right: str) -> int:
 def feature_set_compatible(dc: str, joiner: str) -> bool:
     """True when a node with feature set `joiner` may join a DC that has `dc`: same major, minor not lower."""
     a, b = _parts(dc), _parts(joiner)
-    return bool(a) and bool(b) and a[0] == b[0] and b[1:2] >= a[1:2]
+    return len(a) > 1 and len(b) > 1 and a[0] == b[0] and b[1] >= a[1]
 
 
 def _parts(version: str) -> list[int]:
@@ -51,5 +53,5 @@ def _parts(version: str) -> list[int]:
         digits = "".join(c for c in text if c in "0123456789")
         if not digits:
             break
-        parts.append(int(digits))
+        parts.append(integer(digits))
     return parts

@@ -15,6 +15,7 @@ from lxml import etree
 _Writer = Callable[[str], object]
 _ATTRIBUTE = re.compile(r'[<>&"\x01-\x1f\x7f]')
 _TEXT = re.compile(r"[<>&\x01-\x08\x0b-\x1f\x7f]")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;"}
 
 
@@ -31,6 +32,11 @@ def escape_attribute(value: str) -> str:
 def escape_text(value: str) -> str:
     """The value as it stands between tags: quotes, newlines and tabs stay as they are."""
     return _TEXT.sub(_escape, value)
+
+
+def representable(text: str) -> str:
+    """`text` with every character that XML cannot carry replaced by U+FFFD: agents print what they like."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 _HAS_TEXT = etree.XPath("boolean(.//text())")

@@ -15,7 +15,7 @@ from hashell.model.durations import (
 )
 from hashell.model.options import option_value
 from hashell.model.scores import INFINITY, add_scores, parse_score, score, score_text
-from hashell.model.values import boolean, integer, is_true, min_integer
+from hashell.model.values import boolean, in_64_bits, integer, is_true, min_integer
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,10 @@ def test_options_with_invalid_values_are_at_their_default() -> None:
     assert option_value({"no-quorum-policy": "FREEZE"}, "no-quorum-policy") == "FREEZE"
     assert option_value({"stonith-enabled": "perhaps"}, "stonith-enabled") == "true"
     assert option_value({}, "cluster-name") is None
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "-" + "9" * 5000, "0" * 5000 + "7", "²", "--5"])
+def test_no_number_is_too_long_or_too_odd(text: str) -> None:
+    bound = {"9" * 5000: 2**63 - 1, "-" + "9" * 5000: -(2**63), "0" * 5000 + "7": 7}
+    assert integer(text, 5) == bound.get(text, 5)
+    assert in_64_bits(text) is (text.startswith("0"))

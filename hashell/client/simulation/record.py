@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from hashell.model.values import integer
-from hashell.stack.pengine.unpack import FEATURE_SET
+from hashell.model.version import FEATURE_SET
 from hashell.stack.pengine.unpack.digests import parameters_digest
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from hashell.model.document import CallOption
 from hashell.model.durations import milliseconds
 from hashell.model.ids import sanitize_id, sanitize_nvpair_id
 from hashell.model.scores import add_scores, score
+from hashell.model.values import integer
 
 INSTANCE, UTILIZATION = "instance_attributes", "utilization"
 PROTOCOL_NAME = "#attrd-protocol"
@@ -105,7 +106,7 @@ class AttributeTable:
         """The lowest attrd protocol among the nodes known, 0 when none is."""
         found = self._attributes.get(PROTOCOL_NAME)
         texts = [v.text for v in found.values.values()] if found else []
-        versions = [int(text) for text in texts if text and text.isdigit()]
+        versions = [integer(text) for text in texts if text and text.isdecimal()]
         return min(versions, default=0)
 
 

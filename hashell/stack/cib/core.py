@@ -44,6 +44,7 @@ from hashell.model.document_apply import (
 from hashell.model.document_status import perform_in_status
 from hashell.model.exitcodes import ExitCode
 from hashell.model.schema import upgrade_target
+from hashell.model.values import integer
 from hashell.model.version import CibVersion, counter
 from hashell.stack.cib import messages
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
@@ -295,7 +296,7 @@ class CibCore:
         self, sender: str, kind: OperationKind, element: etree._Element, for_us: bool, now: float
     ) -> list[Effect]:
         if element.get("cib_upgrade_rc") is not None:
-            return self._answer(element, -abs(_number(element.get("cib_upgrade_rc"))), None) if for_us else []
+            return self._answer(element, -abs(integer(element.get("cib_upgrade_rc"))), None) if for_us else []
         if element.get("cib_schema_max") is not None:
             return self._process_peer(sender, kind, element, element.get("cib_delegated_from"), now)
         if not self.primary:
@@ -490,10 +491,3 @@ def _renews(request: CibRequest) -> bool:
 
 def _options(element: etree._Element) -> CallOption:
     return CallOption(counter(element, "cib_callopt") & 0x7FFFFFFF)
-
-
-def _number(text: str | None) -> int:
-    try:
-        return int(text or "0")
-    except ValueError:
-        return 0

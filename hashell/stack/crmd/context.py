@@ -12,12 +12,12 @@ from typing import Any
 
 from lxml import etree
 
+from hashell.model.version import FEATURE_SET, feature_set_compatible
 from hashell.stack.crmd.effects import CibRequest, ReplyClient, SendPeer
 from hashell.stack.crmd.fsa import State
 from hashell.stack.crmd.options import Options
 from hashell.stack.crmd.peers import PeerTable
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
-from hashell.stack.election.core import FEATURE_SET
 
 # Bits of cib_callopt (daemons specification, section 2.2).
 XPATH, MULTIPLE, CAN_CREATE, DISCARD_REPLY, NO_CHILDREN, DRYRUN, TRANSACTION = 2, 4, 8, 16, 32, 512, 1024
@@ -177,12 +177,4 @@ def payload_of(message: etree._Element) -> etree._Element | None:
 
 def compatible(dc: str | None, joiner: str | None) -> bool:
     """True when a node of feature set `joiner` may join a DC of feature set `dc` (section 1.4)."""
-    ours, theirs = _pair(dc), _pair(joiner)
-    return ours is not None and theirs is not None and ours[0] == theirs[0] and theirs[1] >= ours[1]
-
-
-def _pair(version: str | None) -> tuple[int, int] | None:
-    parts = (version or "").split(".")
-    if len(parts) < 2 or not parts[0].isdigit() or not parts[1].isdigit():
-        return None
-    return int(parts[0]), int(parts[1])
+    return feature_set_compatible(dc or "", joiner or "")

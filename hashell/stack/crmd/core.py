@@ -24,6 +24,7 @@ from typing import Any
 
 from lxml import etree
 
+from hashell.model.values import integer_of
 from hashell.stack.crmd.aborts import findings, touches
 from hashell.stack.crmd.context import CIB_TIMER, CibCallback, Context
 from hashell.stack.crmd.effects import ExitDaemon
@@ -149,9 +150,7 @@ class Controller:
         """A `cib_diff_notify` of the CIB manager."""
         self._turn(now)
         diff = next(notification.iter("diff"), None)
-        if diff is None or not (notification.get("cib_rc") or "0").lstrip("-").isdigit():
-            return self._finish()
-        if int(notification.get("cib_rc") or "0") < 0:
+        if diff is None or integer_of(notification, "cib_rc") < 0:
             return self._finish()
         if touches(diff, "crm_config"):
             self.startup.read_options()

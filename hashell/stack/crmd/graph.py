@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from lxml import etree
 
+from hashell.model.values import integer, integer_of, scan_integer
 from hashell.stack.crmd.options import INFINITY, score, seconds
 
 
@@ -53,19 +54,19 @@ class Action:
 
     @property
     def timeout_ms(self) -> int:
-        return _milliseconds(self.attributes.get("CRM_meta_timeout"))
+        return integer(self.attributes.get("CRM_meta_timeout"))
 
     @property
     def start_delay_ms(self) -> int:
-        return _milliseconds(self.attributes.get("CRM_meta_start_delay"))
+        return integer(self.attributes.get("CRM_meta_start_delay"))
 
     @property
     def interval_ms(self) -> int:
-        return _milliseconds(self.attributes.get("CRM_meta_interval"))
+        return integer(self.attributes.get("CRM_meta_interval"))
 
     @property
     def target_rc(self) -> int:
-        return _milliseconds(self.attributes.get("CRM_meta_op_target_rc"))
+        return integer(self.attributes.get("CRM_meta_op_target_rc"))
 
     @property
     def no_wait(self) -> bool:
@@ -176,11 +177,11 @@ def unpack(element: etree._Element, source: str = "") -> Transition:
     """A `<transition_graph>` as a Transition. Raises GraphError with the place of what is wrong."""
     if element.tag != "transition_graph":
         raise GraphError(f"expected transition_graph, got {element.tag}")
-    number = element.get("transition_id")
-    if number is None or not number.lstrip("-").isdigit():
-        raise GraphError(f"transition_graph has no usable transition_id ({number!r})")
+    number, _ = scan_integer(element.get("transition_id"))
+    if number is None:
+        raise GraphError(f"transition_graph has no usable transition_id ({element.get('transition_id')!r})")
     transition = Transition(
-        int(number),
+        number,
         [],
         source=source,
         cluster_delay=seconds(element.get("cluster-delay"), 60),
@@ -189,7 +190,7 @@ def unpack(element: etree._Element, source: str = "") -> Transition:
         migration_limit=score(element.get("migration-limit"), -1),
         failed_start_offset=element.get("failed-start-offset", "INFINITY"),
         failed_stop_offset=element.get("failed-stop-offset", "INFINITY"),
-        recheck_by=_milliseconds(element.get("recheck-by")),
+        recheck_by=integer(element.get("recheck-by")),
     )
     for child in element.iterchildren("synapse"):
         synapse = _synapse(child)
@@ -203,7 +204,7 @@ def _synapse(element: etree._Element) -> Synapse:
     inputs = [
         _action_id(a) for i in element.iterchildren("inputs") for t in i.iterchildren("trigger") for a in t
     ]
-    return Synapse(_milliseconds(element.get("id")), score(element.get("priority")), actions, tuple(inputs))
+    return Synapse(integer(element.get("id")), score(element.get("priority")), actions, tuple(inputs))
 
 
 def _action(element: etree._Element) -> Action:
@@ -227,11 +228,7 @@ def _action(element: etree._Element) -> Action:
 
 
 def _action_id(element: etree._Element) -> int:
-    number = element.get("id", "")
-    if not number.isdigit():
-        raise GraphError(f"action {element.get('operation_key')} has no usable id ({number!r})")
-    return int(number)
-
-
-def _milliseconds(text: str | None) -> int:
-    return int(text) if text and text.lstrip("-").isdigit() else 0
+    number = integer_of(element, "id", -1)
+    if number < 0:
+        raise GraphError(f"action {element.get('operation_key')} has no usable id ({element.get('id')!r})")
+    return number

@@ -12,6 +12,8 @@ from lxml import etree
 
 from hashell.model.digest import digest_v1
 from hashell.model.outcomes import ExecStatus, OcfCode
+from hashell.model.values import integer_of
+from hashell.model.version import FEATURE_SET
 
 NO_UUID: Final = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 PENDING_RC: Final = int(OcfCode.UNKNOWN)
@@ -162,7 +164,7 @@ def _element(
         ("operation_key", key),
         ("operation", task),
         ("crm-debug-origin", origin),
-        ("crm_feature_set", op.parameters.get("crm_feature_set", "3.20.0")),
+        ("crm_feature_set", op.parameters.get("crm_feature_set", FEATURE_SET)),
         ("transition-key", transition_key),
         ("transition-magic", f"{int(op.status)}:{op.rc};{transition_key}"),
         ("exit-reason", op.exit_reason if op.failed else ""),
@@ -212,13 +214,13 @@ def was_active(resource: etree._Element) -> bool:
     """True when an `<lrm_resource>` leaves open that its resource runs: the last one-time operation decides."""
     latest, active = -2, False
     for op in resource.iterchildren("lrm_rsc_op"):
-        task, rc, call = op.get("operation"), op.get("rc-code"), op.get("call-id", "-1")
+        task, rc, call = op.get("operation"), op.get("rc-code"), integer_of(op, "call-id", -1)
         if op.get("op-status") == str(int(ExecStatus.PENDING)):
             if task not in ("monitor", "notify"):
                 return True
             continue
-        if op.get("interval", "0") == "0" and call.lstrip("-").isdigit() and int(call) >= latest:
-            latest = int(call)
+        if op.get("interval", "0") == "0" and call >= latest:
+            latest = call
             gone = (task in ("stop", "migrate_to") and rc == "0") or (task == "monitor" and rc == "7")
             active = not gone
     return active

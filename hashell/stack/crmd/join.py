@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from lxml import etree
 
+from hashell.model.version import COUNTERS, counter
 from hashell.stack.crmd.context import CAN_CREATE, NO_CHILDREN, TRANSACTION, XPATH, Context, compatible, payload_of
 from hashell.stack.crmd.effects import AttrdUpdate, ExitDaemon
 from hashell.stack.crmd.fsa import State
 from hashell.stack.crmd.history import was_active
 from hashell.stack.crmd.lrmstate import ExecutorState
-from hashell.stack.crmd.options import INFINITY
 from hashell.stack.crmd.peers import JoinPhase, Peer, node_state, nodes_element, set_phase
 from hashell.stack.effects import CancelTimer, SetTimer
 
@@ -164,7 +164,7 @@ class DcJoin:
         """
         for state in status.iterchildren("node_state") if status is not None and not rc else ():
             name, node_id = state.get("uname", ""), state.get("id", "")
-            if not name or not node_id.isdigit() or state.get("remote_node") == "true":
+            if not name or not node_id.isdecimal() or state.get("remote_node") == "true":
                 continue
             peer = self.ctx.peers.by_id(node_id) or self.ctx.peers.get(name)
             if peer is None and state.get("in_ccm", "0") != "0":
@@ -331,9 +331,8 @@ def _member(
 
 
 def _version(generation: etree._Element) -> tuple[int, int, int]:
-    values = [generation.get(name, "") for name in ("admin_epoch", "epoch", "num_updates")]
-    numbers = [min(int(v), INFINITY * 1000) if v.isdigit() else -1 for v in values]
-    return numbers[0], numbers[1], numbers[2]
+    admin_epoch, epoch, num_updates = (counter(generation, name, -1) for name in COUNTERS)
+    return admin_epoch, epoch, num_updates
 
 
 def _schema_known(name: str | None) -> bool:
@@ -342,6 +341,6 @@ def _schema_known(name: str | None) -> bool:
         return True
     head, _, version = (name or "").partition("-")
     parts = version.split(".")
-    if head != "pacemaker" or not all(p.isdigit() for p in parts):
+    if head != "pacemaker" or not all(p.isdecimal() for p in parts):
         return False
     return tuple(int(p) for p in parts) <= _SCHEMA_LIMIT

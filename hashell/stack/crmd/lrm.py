@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hashell.model.values import integer
 from hashell.stack.crmd.context import CAN_CREATE, MULTIPLE, XPATH, Context, payload_of
 from hashell.stack.crmd.effects import (
     AttrdClearFailures,
@@ -81,11 +82,11 @@ class LocalExecutor:
         return Operation(
             _history_id(target),
             request.get("operation", ""),
-            _number(parameters.get("CRM_meta_interval")),
+            integer(parameters.get("CRM_meta_interval")),
             request.get("transition-key", ""),
             parameters=parameters,
-            timeout_ms=_number(parameters.get("CRM_meta_timeout")),
-            start_delay_ms=_number(parameters.get("CRM_meta_start_delay")),
+            timeout_ms=integer(parameters.get("CRM_meta_timeout")),
+            start_delay_ms=integer(parameters.get("CRM_meta_start_delay")),
         )
 
     def _execute(self, target: etree._Element, op: Operation, asker: _Asker) -> None:
@@ -329,7 +330,7 @@ class LocalExecutor:
                 request.get("on_node") or self.ctx.name,
                 _history_id(target),
                 parameters.get("CRM_meta_operation", ""),
-                _number(parameters.get("CRM_meta_interval")),
+                integer(parameters.get("CRM_meta_interval")),
             )
         )
 
@@ -354,7 +355,3 @@ def parameters_of(request: etree._Element) -> dict[str, str]:
 def _history_id(target: etree._Element) -> str:
     """The id under which a resource's history is kept on a node."""
     return target.get("id", "")
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.lstrip("-").isdigit() else 0

@@ -11,6 +11,8 @@ from typing import Final
 
 from lxml import etree
 
+from hashell.model.values import integer
+
 _UNITS: Final = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "msec": 0.001, "us": 1e-6, "usec": 1e-6}
 _UNITS_LONG: Final = {"m": 60.0, "min": 60.0, "h": 3600.0, "hr": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"\s*\+?(\d+)\s*([a-zA-Z]*)\s*$")
@@ -82,7 +84,7 @@ class Options:
             stonith_max_attempts=attempts if attempts > 0 else 10,
             fence_reaction=values.get("fence-reaction", "stop"),
             shutdown_lock=is_true(values.get("shutdown-lock")),
-            load_threshold=int(load) / 100 if load.isdigit() else 0.8,
+            load_threshold=integer(load) / 100 if integer(load) > 0 else 0.8,
             node_action_limit=max(0, score(values.get("node-action-limit"), 0)),
             cluster_name=values.get("cluster-name", ""),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from hashell.model.values import integer
 from hashell.stack.crmd.graph import Action
 
 
@@ -52,9 +53,9 @@ class Throttle:
 
     def said(self, node: str, mode: str | None, limit: str | None) -> None:
         """Take over a throttle message; what is not a known mode counts as low."""
-        number = int(mode) if mode and mode.isdigit() else 1
+        number = integer(mode, 1)
         found = next((m for m in Mode if m == number), Mode.LOW)
-        self.nodes[node.lower()] = NodeLoad(found, int(limit) if limit and limit.isdigit() else 0)
+        self.nodes[node.lower()] = NodeLoad(found, max(0, integer(limit)))
 
     def forget(self, node: str) -> None:
         self.nodes.pop(node.lower(), None)

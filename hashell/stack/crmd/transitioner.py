@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from lxml import etree
 
+from hashell.model.values import integer
 from hashell.stack.crmd.aborts import Finding, Reason, Removed, Result
 from hashell.stack.crmd.context import CAN_CREATE, XPATH, Context, payload_of
 from hashell.stack.crmd.effects import AttrdUpdate, RequestFencing
@@ -218,7 +219,7 @@ class Transitioner:
         )
         self.ctx.log("notice", f"requesting fencing ({kind}) of {action.node}")
         timeout = self.graph.stonith_timeout
-        self.ctx.emit(RequestFencing(token, action.node, kind, timeout, int(delay) if delay.isdigit() else 0))
+        self.ctx.emit(RequestFencing(token, action.node, kind, timeout, max(0, integer(delay))))
 
     def fencing_result(self, token: int, ok: bool, has_device: bool) -> Action | None:
         """The fencer's answer. Returns the action when it succeeded, for the CIB update; None otherwise."""
@@ -250,10 +251,10 @@ class Transitioner:
     def record(self, node_id: str, element: etree._Element) -> None:
         """An `lrm_rsc_op` seen in a diff or a direct acknowledgement."""
         key = TransitionKey.parse(element.get("transition-key"))
-        status = _number(element.get("op-status"), ExecStatus.UNKNOWN)
+        status = integer(element.get("op-status"), ExecStatus.UNKNOWN)
         if key is None or status == ExecStatus.PENDING:
             return
-        rc = _number(element.get("rc-code"), -1)
+        rc = integer(element.get("rc-code"), -1)
         if key.transition == -1:
             self._count_failure(node_id, element, key, outside=True)
             if effective_rc(rc) != key.target_rc or element.get("operation") == "asyncmon":
@@ -271,7 +272,7 @@ class Transitioner:
 
     def _matched(self, action: Action, node_id: str, element: etree._Element, key: TransitionKey, rc: int) -> None:
         self._confirm(action)
-        if _number(element.get("op-status"), ExecStatus.UNKNOWN) == ExecStatus.INVALID:
+        if integer(element.get("op-status"), ExecStatus.UNKNOWN) == ExecStatus.INVALID:
             self.graph.refused = True
         ignored = action.attributes.get("CRM_meta_on_fail") == "ignore"
         if effective_rc(rc) != key.target_rc and not ignored:
@@ -284,13 +285,13 @@ class Transitioner:
     def _late(
         self, node_id: str, element: etree._Element, key: TransitionKey, status: int, known: Action | None = None
     ) -> None:
-        interval = _number(element.get("interval"), 0)
+        interval = integer(element.get("interval"), 0)
         if known is not None and known.confirmed and interval == 0:
             return
         if interval and status == ExecStatus.CANCELLED:
             self.removed(Removed(node_id, "", element.get("operation_key", "")))
             return
-        if known is not None and effective_rc(_number(element.get("rc-code"), -1)) == key.target_rc:
+        if known is not None and effective_rc(integer(element.get("rc-code"), -1)) == key.target_rc:
             return
         self._count_failure(node_id, element, key)
         self.restart("Change in recurring result" if interval else "Old event")
@@ -330,11 +331,11 @@ class Transitioner:
         outside: bool = False,
         ignored: bool = False,
     ) -> None:
-        rc = effective_rc(_number(element.get("rc-code"), -1))
+        rc = effective_rc(integer(element.get("rc-code"), -1))
         peer = self.ctx.peers.by_id(node_id)
         if rc == key.target_rc or element.get("crm-debug-origin") == "build_active_RAs" or peer is None:
             return
-        if _number(element.get("op-status"), 0) == ExecStatus.CANCELLED:
+        if integer(element.get("op-status"), 0) == ExecStatus.CANCELLED:
             return
         task, interval = element.get("operation", ""), element.get("interval", "0")
         if interval == "0" and task not in ("promote", "demote", "start", "stop") and not outside:
@@ -421,7 +422,3 @@ def _with_key(element: etree._Element, key: str) -> etree._Element:
     copy = etree.fromstring(etree.tostring(element))
     copy.set("transition-key", key)
     return copy
-
-
-def _number(text: str | None, default: int) -> int:
-    return int(text) if text and text.lstrip("-").isdigit() else default

@@ -18,11 +18,12 @@ from enum import IntEnum, StrEnum
 
 from lxml import etree
 
+from hashell.model.values import integer
+from hashell.model.version import FEATURE_SET
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 
 #: The name under which the election's one timer is asked for.
 TIMER = "election"
-FEATURE_SET = "3.20.0"
 _DAMPENING = 2.0
 _AGE_CACHE = 2.0
 
@@ -65,7 +66,7 @@ class ElectionOutcome(Effect):
 
 def version_key(version: str) -> tuple[int, ...]:
     """A feature set as numbers; a missing component is lower than any, one that is no number counts as 0."""
-    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
+    return tuple(max(0, integer(part)) for part in version.split("."))
 
 
 class Election:
@@ -117,11 +118,11 @@ class Election:
         With `can_win` false (controller starting, attrd shutting down) every candidate is let through.
         """
         owner, number = vote.get("election-owner", ""), vote.get("election-id", "")
-        if vote.get("crm_task") not in ("vote", "no-vote") or not owner or not number.isdigit():
+        if vote.get("crm_task") not in ("vote", "no-vote") or not owner or integer(number, -1) < 0:
             return [LogLine("warning", f"ignored a malformed election message from {sender}")]
         if not can_win or self.name not in active:
             return self._lose(sender, owner, number, now) if vote.get("crm_task") == "vote" else []
-        if owner == self.node_id and int(number) != self.round:
+        if owner == self.node_id and integer(number) != self.round:
             return [LogLine("debug", f"ignored {vote.get('crm_task')} of {sender} for round {number}: superseded")]
         if sender not in active:
             return [LogLine("info", f"ignored an election message from {sender}: not an active member")]
@@ -176,7 +177,7 @@ class Election:
         theirs, ours = version_key(vote.get("version", "0")), version_key(self.feature_set)
         if theirs != ours:
             return theirs > ours
-        their_age = (_number(vote.get("election-age-sec")), _number(vote.get("election-age-nano-sec")))
+        their_age = (integer(vote.get("election-age-sec")), integer(vote.get("election-age-nano-sec")))
         our_age = self._sampled(now, cpu)
         if their_age != our_age:
             return our_age > their_age
@@ -220,7 +221,3 @@ class Election:
         """Raises AssertionError when the state contradicts itself."""
         assert self.state is ElectionState.IN_PROGRESS or not self.voted, "votes outside a running election"
         assert self.state is not ElectionState.IN_PROGRESS or self.round > 0, "running election without a round"
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0

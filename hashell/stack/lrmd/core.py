@@ -26,6 +26,8 @@ from typing import Any
 from lxml import etree
 
 from hashell.model.outcomes import ExecStatus
+from hashell.model.values import integer
+from hashell.model.xmltext import representable
 from hashell.ra.agent import AgentId, AgentJob, AgentResult
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.lrmd import protocol
@@ -108,7 +110,7 @@ class Executor:
             return [LogLine("warning", f"request of the unknown client {client} ignored")]
         op = element.get("lrmd_op") or ""
         self._call_id += 1
-        request = _Request(known, token, element, self._call_id, now, protocol.number(element.get("lrmd_callopt")))
+        request = _Request(known, token, element, self._call_id, now, integer(element.get("lrmd_callopt")))
         if op == "register":
             return self._sign_on(request)
         if op == "lrmd_check":
@@ -130,7 +132,7 @@ class Executor:
     def _sign_on(self, request: _Request) -> list[Effect]:
         client, element = request.client, request.element
         version = element.get("lrmd_protocol_version") or ""
-        major = protocol.number(version.split(".")[0], 0)
+        major = integer(version.split(".")[0], 0)
         rc = 0 if major >= 1 else -protocol.EPROTO
         answer = protocol.reply("process_lrmd_signon", rc, request.call_id)
         answer.set("lrmd_op", "register")
@@ -388,7 +390,7 @@ class Executor:
         if alert is None or not path.startswith("/"):
             return [LogLine("warning", "an alert has no absolute path"), self._reply(request, -protocol.EINVAL)]
         self._serial += 1
-        timeout = protocol.number(alert.get("lrmd_timeout"), 30000)
+        timeout = integer(alert.get("lrmd_timeout"), 30000)
         op = Operation(
             self._serial, request.call_id, request.client.id, alert.get("lrmd_alert_id") or "", "alert", 0, timeout, 0,
             request.options, "", protocol.read_parameters(alert), Phase.ACTIVE, request.now, request.now,
@@ -420,9 +422,9 @@ class Executor:
         answer = protocol.reply("process_lrmd_rsc_metadata", rc, call_id)
         protocol.describe_agent(answer, agent)
         if reason:
-            answer.set("lrmd_rsc_exit_reason", protocol.clean(reason))
+            answer.set("lrmd_rsc_exit_reason", representable(reason))
         if text is not None:
-            etree.SubElement(answer, "lrmd_calldata").text = protocol.clean(text)
+            etree.SubElement(answer, "lrmd_calldata").text = representable(text)
         return [Reply(token, answer)]
 
     def check_invariants(self) -> None:

@@ -9,8 +9,9 @@ from enum import StrEnum
 from lxml import etree
 
 from hashell.model.outcomes import ExecStatus
+from hashell.model.xmltext import representable
 from hashell.ra.agent import AgentId, AgentResult
-from hashell.stack.lrmd.protocol import clean, write_parameters
+from hashell.stack.lrmd.protocol import write_parameters
 
 
 class Phase(StrEnum):
@@ -84,11 +85,11 @@ class Operation:
         event.set("lrmd_rsc_id", self.resource)
         event.set("lrmd_rsc_action", self.action)
         if self.userdata:
-            event.set("lrmd_rsc_userdata_str", clean(self.userdata))
+            event.set("lrmd_rsc_userdata_str", representable(self.userdata))
         if result.reason:
-            event.set("lrmd_rsc_exit_reason", clean(result.reason))
+            event.set("lrmd_rsc_exit_reason", representable(result.reason))
         if result.output:
-            event.set("lrmd_rsc_output", clean(result.output))
+            event.set("lrmd_rsc_output", representable(result.output))
         write_parameters(event, self.params)
         return event
 

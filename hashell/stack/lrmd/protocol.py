@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from hashell.model.values import integer
+from hashell.model.xmltext import representable
 from hashell.ra.agent import AgentId
 
 PROTOCOL_VERSION = "1.2"
@@ -14,21 +16,7 @@ DROP_RECURRING, NOTIFY_ORIG_ONLY, NOTIFY_CHANGES_ONLY = 1, 2, 4
 
 ENODEV, EINVAL, EACCES, EOPNOTSUPP, EINPROGRESS, EPROTO = 19, 22, 13, 95, 115, 71
 
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*\Z")
-
-
-def clean(text: str) -> str:
-    """`text` with every character that XML cannot carry replaced: agents print what they like."""
-    return _ILLEGAL.sub("\ufffd", text)
-
-
-def number(text: str | None, default: int = 0) -> int:
-    """A decimal attribute; `default` when it is missing or not a number."""
-    try:
-        return int(text) if text is not None else default
-    except ValueError:
-        return default
 
 
 def find(element: etree._Element, tag: str) -> etree._Element | None:
@@ -52,9 +40,9 @@ def write_parameters(parent: etree._Element, params: dict[str, str]) -> None:
     attributes = etree.SubElement(parent, "attributes")
     for name, value in params.items():
         if _XML_NAME.match(name):
-            attributes.set(name, clean(value))
+            attributes.set(name, representable(value))
         else:
-            etree.SubElement(attributes, "param", {"name": clean(name), "value": clean(value)})
+            etree.SubElement(attributes, "param", {"name": representable(name), "value": representable(value)})
 
 
 def reply(origin: str, rc: int, call_id: int) -> etree._Element:
@@ -109,9 +97,9 @@ def read_exec(element: etree._Element) -> ExecRequest | None:
     return ExecRequest(
         resource=rsc.get("lrmd_rsc_id") or "",
         action=rsc.get("lrmd_rsc_action") or "",
-        interval_ms=max(0, number(rsc.get("lrmd_rsc_interval"))),
-        timeout_ms=max(0, number(rsc.get("lrmd_timeout"))),
-        start_delay_ms=max(0, number(rsc.get("lrmd_rsc_start_delay"))),
+        interval_ms=max(0, integer(rsc.get("lrmd_rsc_interval"))),
+        timeout_ms=max(0, integer(rsc.get("lrmd_timeout"))),
+        start_delay_ms=max(0, integer(rsc.get("lrmd_rsc_start_delay"))),
         userdata=rsc.get("lrmd_rsc_userdata_str") or "",
         params=read_parameters(rsc),
     )

@@ -22,6 +22,7 @@ from lxml import etree
 
 from hashell.model.agentmeta import AgentMetadata
 from hashell.model.outcomes import ExecStatus
+from hashell.model.values import integer_of
 from hashell.ra.agent import FenceResult
 from hashell.stack.effects import CancelTimer, Effect, LogLine
 from hashell.stack.stonithd import merging, owner, protocol
@@ -40,7 +41,7 @@ from hashell.stack.stonithd.operation import (
     State,
 )
 from hashell.stack.stonithd.owner import Drive
-from hashell.stack.stonithd.protocol import CallOption, find_data, number
+from hashell.stack.stonithd.protocol import CallOption, find_data
 from hashell.stack.stonithd.runs import RunQueue
 from hashell.stack.stonithd.table import DeviceSpec, DeviceTable
 from hashell.stack.stonithd.topology import LevelKey, Topology
@@ -120,7 +121,7 @@ class Fencer:
             return []
         element.set("st_clientid", known.id)
         element.set("st_clientname", known.name or str(known.pid))
-        call = Call(client, token, element, CallOption(number(element, "st_callopt")))
+        call = Call(client, token, element, CallOption(integer_of(element, "st_callopt")))
         handler = self._handlers.get(op)
         if handler is None:
             outcome = Outcome(ExecStatus.INVALID, _UNKNOWN, f"Unknown IPC request type '{op}'")
@@ -227,7 +228,7 @@ class Fencer:
             self.history.add(op)
             op.delegate, op.state, op.outcome = A_HUMAN, State.DONE, SUCCESS
             return [SendPeers(protocol.fence_broadcast(op))]
-        tolerance = number(data, "st_tolerance")
+        tolerance = integer_of(data, "st_tolerance")
         if tolerance and (done := self.history.recent_success(target, action, at.wall - tolerance)):
             op.state, op.outcome, op.delegate, op.completed = State.DONE, SUCCESS, done.delegate, done.completed
             return self._answer_op(op)
@@ -237,8 +238,8 @@ class Fencer:
             op.state = State.DUPLICATE
             self._duplicates.setdefault(twin.id, []).append(op.id)
             return [LogLine("notice", f"{action} of {target} is in flight already, its result will be taken")]
-        timeout = number(data, "st_timeout") or number(call.element, "st_timeout") or DEFAULT_TIMEOUT
-        delay = number(data, "st_delay", number(call.element, "st_delay"))
+        timeout = integer_of(data, "st_timeout") or integer_of(call.element, "st_timeout") or DEFAULT_TIMEOUT
+        delay = integer_of(data, "st_delay", integer_of(call.element, "st_delay"))
         others = [name for name in self._members if name.lower() != self.local.lower()]
         if target.lower() == self.local.lower() and others and action != "on":
             return self._relay(op, call.element, data, others[0])
@@ -386,8 +387,8 @@ class Fencer:
             element.get("st_clientname") or "", created=at.wall,
         )  # fmt: skip
         self.history.add(op)
-        timeout = number(element, "st_timeout") or DEFAULT_TIMEOUT
-        return self._own(op, element, timeout, number(element, "st_delay"), relay)
+        timeout = integer_of(element, "st_timeout") or DEFAULT_TIMEOUT
+        return self._own(op, element, timeout, integer_of(element, "st_delay"), relay)
 
     def _peer_notify(self, sender: str, element: etree._Element, at: Moment) -> list[Effect]:
         data = next(element.iter("st_notify_fence"), None)
@@ -427,7 +428,7 @@ class Fencer:
         return [self._answer(call, protocol.reply(call.element, SUCCESS, listed))]
 
     def _peer_history(self, sender: str, element: etree._Element, at: Moment) -> list[Effect]:
-        options = CallOption(number(element, "st_callopt"))
+        options = CallOption(integer_of(element, "st_callopt"))
         if options & CallOption.CLEANUP:
             data = find_data(element, "st_target")
             self.history.clean((data.get("st_target") or "") if data is not None else "")

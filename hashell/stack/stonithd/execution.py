@@ -11,12 +11,13 @@ from collections.abc import Callable
 from lxml import etree
 
 from hashell.model.outcomes import ExecStatus
+from hashell.model.values import integer_of
 from hashell.ra.agent import FenceResult
 from hashell.stack.effects import Effect, LogLine
 from hashell.stack.stonithd import protocol
 from hashell.stack.stonithd.device import Device
 from hashell.stack.stonithd.operation import NO_DEVICE, SUCCESS, Moment, Outcome
-from hashell.stack.stonithd.protocol import CallOption, find_data, number
+from hashell.stack.stonithd.protocol import CallOption, find_data
 from hashell.stack.stonithd.table import DeviceTable
 
 DEFAULT_TIMEOUT = 60
@@ -39,7 +40,7 @@ class Execution:
             listed = protocol.device_list(devices, action, target, parameters=False)
             return send(protocol.reply(command, SUCCESS, listed))
 
-        allow_self = bool(number(command, "st_callopt") & CallOption.ALLOW_SELF)
+        allow_self = bool(integer_of(command, "st_callopt") & CallOption.ALLOW_SELF)
         return self._table.search(action, target, allow_self=allow_self, now=at.now, done=found)
 
     def execute(self, command: etree._Element, at: Moment, send: Send) -> list[Effect]:
@@ -56,7 +57,7 @@ class Execution:
         def done(result: FenceResult, now: float) -> list[Effect]:
             return send(protocol.execution_reply(command, ident, _outcome(result), result.stdout))
 
-        timeout = device.timeout(action) or number(command, "st_timeout") or DEFAULT_TIMEOUT
+        timeout = device.timeout(action) or integer_of(command, "st_timeout") or DEFAULT_TIMEOUT
         return self._table.runs.submit(
             device, action, target, nodeid=self._nodeid(target), timeout=timeout, delay=0, now=at.now, done=done
         )
@@ -67,7 +68,7 @@ class Execution:
         if named := command.get("st_device_id"):
             device = self._table.devices.get(named)
             return self._try(command, [device] if device else [], at, send)
-        allow_self = bool(number(command, "st_callopt") & CallOption.ALLOW_SELF)
+        allow_self = bool(integer_of(command, "st_callopt") & CallOption.ALLOW_SELF)
 
         def found(devices: list[Device], now: float) -> list[Effect]:
             return self._try(command, devices, at, send)
@@ -89,8 +90,8 @@ class Execution:
                 return log + self._try(command, rest, Moment(now, at.wall, at.fresh, at.chance), send)
             return log + send(protocol.execution_reply(command, device.id, _outcome(result), result.stdout))
 
-        timeout = device.timeout(action) or number(command, "st_timeout") or DEFAULT_TIMEOUT
-        delay = device.start_delay(action, target, number(command, "st_delay"), at.chance)
+        timeout = device.timeout(action) or integer_of(command, "st_timeout") or DEFAULT_TIMEOUT
+        delay = device.start_delay(action, target, integer_of(command, "st_delay"), at.chance)
         return self._table.runs.submit(
             device, action, target, nodeid=self._nodeid(target), timeout=timeout, delay=delay, now=at.now, done=done
         )

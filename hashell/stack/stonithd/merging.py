@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from hashell.model.outcomes import ExecStatus
+from hashell.model.values import integer_of
 from hashell.stack.stonithd import protocol
 from hashell.stack.stonithd.operation import FenceOp, History, Outcome, State
 from hashell.stack.stonithd.protocol import CallOption
@@ -86,4 +87,4 @@ def read_level(element: etree._Element) -> tuple[LevelKey, int, list[str]] | Non
     else:
         return None
     devices = [name.strip() for name in (get("devices") or "").split(",") if name.strip()]
-    return key, protocol.number(element, "index"), devices
+    return key, integer_of(element, "index"), devices

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from hashell.model.outcomes import ExecStatus
+from hashell.model.values import integer_of
+from hashell.model.xmltext import representable
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.stonithd import protocol
 from hashell.stack.stonithd.effects import SendPeers
@@ -92,7 +94,7 @@ def begin(drive: Drive) -> list[Effect]:
     query.set("st_device_action", op.action)
     query.set("st_origin", op.origin)
     query.set("st_clientid", op.client_id)
-    query.set("st_clientname", protocol.clean(op.client_name))
+    query.set("st_clientname", representable(op.client_name))
     query.set("st_timeout", str(drive.base_timeout))
     return [SendPeers(query), SetTimer(f"op:query:{op.id}", TIMEOUT_SHARE * drive.base_timeout)]
 
@@ -177,8 +179,8 @@ def _read_offer(ident: str, item: etree._Element, action: str) -> Offer:
     delays: dict[str, int] = {}
     children = {child.get("id") or "": child for child in item.iterfind("st_device_action")}
     for name, source in {action: item, **children}.items():
-        timeouts[name] = protocol.number(source, "st_action_timeout") or None
-        delays[name] = max(protocol.number(source, "st_delay_max"), protocol.number(source, "st_delay_base"))
+        timeouts[name] = integer_of(source, "st_action_timeout") or None
+        delays[name] = max(integer_of(source, "st_delay_max"), integer_of(source, "st_delay_base"))
     return Offer(ident, item.get("st_monitor_verified") == "1", timeouts, delays)
 
 
@@ -282,7 +284,7 @@ def _order(drive: Drive, chosen: PeerAnswer) -> list[Effect]:
     command.set("st_device_action", drive.phase)
     command.set("st_origin", op.origin)
     command.set("st_clientid", op.client_id)
-    command.set("st_clientname", protocol.clean(op.client_name))
+    command.set("st_clientname", representable(op.client_name))
     command.set("st_timeout", str(work))
     command.set("st_delay", str(delay))
     if drive.device:

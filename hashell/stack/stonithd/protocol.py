@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from enum import IntFlag
 
 from lxml import etree
 
 from hashell.model.outcomes import ExecStatus
+from hashell.model.values import integer_of
+from hashell.model.xmltext import representable
 from hashell.stack.stonithd.device import FENCING_ACTIONS, Device
 from hashell.stack.stonithd.operation import FenceOp, Outcome, State
 
 TYPE = "stonith-ng"
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class CallOption(IntFlag):
@@ -31,18 +31,6 @@ class CallOption(IntFlag):
     REPORT_ONLY_SUCCESS = 16384
     CLEANUP = 1 << 19
     BROADCAST = 1 << 20
-
-
-def clean(text: str) -> str:
-    """`text` without the characters that XML cannot carry."""
-    return _ILLEGAL.sub("\ufffd", text)
-
-
-def number(element: etree._Element, name: str, default: int = 0) -> int:
-    try:
-        return int(element.get(name) or default)
-    except ValueError:
-        return default
 
 
 def find_data(element: etree._Element, attribute: str) -> etree._Element | None:
@@ -65,7 +53,7 @@ def set_outcome(element: etree._Element, outcome: Outcome) -> None:
     element.set("op-status", str(int(outcome.status)))
     element.set("rc-code", str(outcome.rc))
     if outcome.reason:
-        element.set("exit-reason", clean(outcome.reason))
+        element.set("exit-reason", representable(outcome.reason))
 
 
 def read_outcome(element: etree._Element) -> Outcome:
@@ -73,11 +61,11 @@ def read_outcome(element: etree._Element) -> Outcome:
     reason = element.get("exit-reason") or ""
     if element.get("op-status") is not None:
         try:
-            status = ExecStatus(number(element, "op-status"))
+            status = ExecStatus(integer_of(element, "op-status"))
         except ValueError:
             status = ExecStatus.ERROR
-        return Outcome(status, number(element, "rc-code"), reason)
-    legacy = number(element, "st_rc", -201)
+        return Outcome(status, integer_of(element, "rc-code"), reason)
+    legacy = integer_of(element, "st_rc", -201)
     if legacy == 0:
         return Outcome(ExecStatus.DONE, 0)
     status = {-62: ExecStatus.TIMEOUT, -19: ExecStatus.NO_FENCE_DEVICE}.get(legacy, ExecStatus.ERROR)
@@ -109,7 +97,7 @@ def execution_reply(request: etree._Element, device: str, outcome: Outcome, outp
     copy_attributes(request, element, ("st_callid", "st_callopt"))
     set_outcome(element, outcome)
     if output:
-        element.set("st_output", clean(output))
+        element.set("st_output", representable(output))
     element.set("st_rc", str(outcome.legacy))
     return element
 
@@ -135,7 +123,7 @@ def describe_fence(op: FenceOp, *, result: bool) -> etree._Element:
     element.set("st_remote_op", op.id)
     element.set("st_origin", op.origin)
     element.set("st_clientid", op.client_id)
-    element.set("st_clientname", clean(op.client_name))
+    element.set("st_clientname", representable(op.client_name))
     if result and op.outcome is not None:
         set_outcome(element, op.outcome)
         element.set("st_rc", str(op.outcome.legacy))
@@ -179,7 +167,7 @@ def device_list(
         if parameters:
             attributes = etree.SubElement(item, "attributes")
             for name, value in device.params.items():
-                attributes.set(name, clean(value))
+                attributes.set(name, representable(value))
     return element
 
 
@@ -206,7 +194,7 @@ def history_entry(op: FenceOp, *, with_id: bool) -> etree._Element:
     element.set("st_origin", op.origin)
     if op.delegate:
         element.set("st_delegate", op.delegate)
-    element.set("st_clientname", clean(op.client_name))
+    element.set("st_clientname", representable(op.client_name))
     element.set("st_date", str(int(op.completed)))
     element.set("st_date_nsec", str(int((op.completed % 1) * 1_000_000_000)))
     element.set("st_state", str(int(op.state)))
@@ -221,12 +209,12 @@ def read_history_entry(element: etree._Element) -> FenceOp | None:
     get = element.get
     ident, target, action, origin = get("st_remote_op"), get("st_target"), get("st_device_action"), get("st_origin")
     try:
-        state = State(number(element, "st_state"))
+        state = State(integer_of(element, "st_state"))
     except ValueError:
         return None
     if not ident or not target or not action or not origin:
         return None
-    completed = number(element, "st_date") + number(element, "st_date_nsec") / 1e9
+    completed = integer_of(element, "st_date") + integer_of(element, "st_date_nsec") / 1e9
     outcome = read_outcome(element) if state in (State.DONE, State.FAILED) else None
     return FenceOp(
         ident, target, action, origin, client_name=get("st_clientname") or "", state=state,

@@ -13,6 +13,7 @@ from lxml import etree
 
 from hashell.model import patchset
 from hashell.model.document import CallOption, Rc, copy_tree, rc_text
+from hashell.model.values import integer
 from hashell.model.version import CibVersion
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.ipcclient import IpcError
@@ -133,7 +134,8 @@ class CibClient:
 
         call_id = self.send(op, section=section, data=data, options=options, host=host, user=user, on_reply=done)
         try:
-            reply = await asyncio.wait_for(answer, CALL_TIMEOUT)
+            async with asyncio.timeout(CALL_TIMEOUT):
+                reply = await answer
         finally:
             self._waiting.pop(call_id, None)
         if reply.rc == Rc.ENOTCONN:
@@ -219,9 +221,9 @@ class CibClient:
             return
         holder = element.find("cib_calldata")
         output = holder[0] if holder is not None and len(holder) else None
-        on_reply = self._waiting.pop(_number(element.get("cib_callid")), None)
+        on_reply = self._waiting.pop(integer(element.get("cib_callid")), None)
         if on_reply is not None:
-            on_reply(CibReply(_number(element.get("cib_rc"), Rc.EPROTO), output))
+            on_reply(CibReply(integer(element.get("cib_rc"), Rc.EPROTO), output))
 
     def _notified(self, element: etree._Element) -> None:
         patch = element.find("cib_update_result/diff")
@@ -297,10 +299,3 @@ def _leads_beyond(patch: etree._Element, version: CibVersion) -> bool:
     """True when the patch ends at a newer version than ours: we have missed something, not seen it already."""
     target = patch.find("version/target")
     return target is not None and CibVersion.of(target) > version
-
-
-def _number(text: str | None, default: int = 0) -> int:
-    try:
-        return int(text) if text else default
-    except ValueError:
-        return default

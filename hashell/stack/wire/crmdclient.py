@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hashell.model.version import FEATURE_SET
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire import envelope
 from hashell.stack.wire.ipcclient import IpcError
@@ -134,7 +135,7 @@ class CrmdClient:
         if rsc.provider:
             primitive.set("provider", rsc.provider)
         primitive.set("type", rsc.type)
-        attributes = etree.SubElement(operation, "attributes", crm_feature_set=envelope.FEATURE_SET)
+        attributes = etree.SubElement(operation, "attributes", crm_feature_set=FEATURE_SET)
         attributes.set("CRM_meta_timeout", "60000")
         return operation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-FEATURE_SET = "3.20.0"
+from hashell.model.version import FEATURE_SET
 
 
 def request(

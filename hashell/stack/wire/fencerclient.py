@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hashell.model.values import integer_of
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.pacemaker import PacemakerClient
@@ -64,19 +65,12 @@ class FenceRecord:
     reason: str
 
 
-def _int(element: etree._Element, name: str, default: int = 0) -> int:
-    try:
-        return int(element.get(name) or default)
-    except ValueError:
-        return default
-
-
 def _outcome(element: etree._Element) -> FenceOutcome:
     notify = next(element.iter("st_notify_fence"), None)
-    legacy = _int(element, "st_rc")
-    status = _int(element, "op-status", 0 if legacy == 0 else 4)
+    legacy = integer_of(element, "st_rc")
+    status = integer_of(element, "op-status", 0 if legacy == 0 else 4)
     return FenceOutcome(
-        rc=_int(element, "rc-code", 0 if legacy == 0 else 1),
+        rc=integer_of(element, "rc-code", 0 if legacy == 0 else 1),
         status=status,
         reason=element.get("exit-reason") or "",
         delegate=element.get("st_delegate") or "",
@@ -138,7 +132,7 @@ class FencerClient:
         waiting = self._waiting.get(element.get("st_callid") or "")
         if element.tag == "st-async-timeout-value":
             if waiting and not waiting[1].expired():
-                waiting[1].reschedule(asyncio.get_running_loop().time() + _int(element, "st_timeout") + _SLACK)
+                waiting[1].reschedule(asyncio.get_running_loop().time() + integer_of(element, "st_timeout") + _SLACK)
         elif element.tag == "st-reply":
             if waiting and not waiting[0].done():
                 waiting[0].set_result(element)
@@ -215,7 +209,7 @@ class FencerClient:
             FenceDevice(
                 id=found.get("id") or "",
                 agent=found.get("agent") or "",
-                flags=_int(found, "st_device_support_flags"),
+                flags=integer_of(found, "st_device_support_flags"),
                 verified=found.get("st_monitor_verified") == "1",
                 params={str(k): str(v) for a in found.iterfind("attributes") for k, v in a.items()},
             )
@@ -232,10 +226,10 @@ class FencerClient:
                 origin=found.get("st_origin") or "",
                 delegate=found.get("st_delegate") or "",
                 client=found.get("st_clientname") or "",
-                date=_int(found, "st_date") + _int(found, "st_date_nsec") / 1e9,
-                state=_int(found, "st_state"),
-                status=_int(found, "op-status"),
-                rc=_int(found, "rc-code"),
+                date=integer_of(found, "st_date") + integer_of(found, "st_date_nsec") / 1e9,
+                state=integer_of(found, "st_state"),
+                status=integer_of(found, "op-status"),
+                rc=integer_of(found, "rc-code"),
                 reason=found.get("exit-reason") or "",
             )
             for found in answer.iter("st_execute")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from hashell.model.values import integer_of
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.pacemaker import PacemakerClient
@@ -68,13 +69,6 @@ class LrmdError(Exception):
         self.detail = detail
 
 
-def _int(element: etree._Element, name: str) -> int:
-    try:
-        return int(element.get(name) or 0)
-    except ValueError:
-        return 0
-
-
 def _params(element: etree._Element) -> dict[str, str]:
     attributes = element.find("attributes")
     if attributes is None:
@@ -87,21 +81,21 @@ def _params(element: etree._Element) -> dict[str, str]:
 def read_event(element: etree._Element) -> LrmdEvent:
     return LrmdEvent(
         kind=element.get("lrmd_op") or "",
-        rc=_int(element, "lrmd_rc"),
-        call_id=_int(element, "lrmd_callid"),
+        rc=integer_of(element, "lrmd_rc"),
+        call_id=integer_of(element, "lrmd_callid"),
         resource=element.get("lrmd_rsc_id") or "",
         action=element.get("lrmd_rsc_action") or "",
         userdata=element.get("lrmd_rsc_userdata_str") or "",
-        interval_ms=_int(element, "lrmd_rsc_interval"),
-        timeout_ms=_int(element, "lrmd_timeout"),
-        start_delay_ms=_int(element, "lrmd_rsc_start_delay"),
-        exec_rc=_int(element, "lrmd_exec_rc"),
-        exec_status=_int(element, "lrmd_exec_op_status"),
+        interval_ms=integer_of(element, "lrmd_rsc_interval"),
+        timeout_ms=integer_of(element, "lrmd_timeout"),
+        start_delay_ms=integer_of(element, "lrmd_rsc_start_delay"),
+        exec_rc=integer_of(element, "lrmd_exec_rc"),
+        exec_status=integer_of(element, "lrmd_exec_op_status"),
         deleted=element.get("lrmd_rsc_deleted") == "1",
-        run_time=_int(element, "lrmd_run_time"),
-        rcchange_time=_int(element, "lrmd_rcchange_time"),
-        exec_ms=_int(element, "lrmd_exec_time"),
-        queue_ms=_int(element, "lrmd_queue_time"),
+        run_time=integer_of(element, "lrmd_run_time"),
+        rcchange_time=integer_of(element, "lrmd_rcchange_time"),
+        exec_ms=integer_of(element, "lrmd_exec_time"),
+        queue_ms=integer_of(element, "lrmd_queue_time"),
         exit_reason=element.get("lrmd_rsc_exit_reason") or "",
         output=element.get("lrmd_rsc_output") or "",
         params=_params(element),
@@ -138,8 +132,8 @@ class LrmdClient:
         """Connect and register, trying for `wait` seconds."""
         await self._ipc.connect(wait)
         answer = await self._ipc.request(self._registration(self._name))
-        if _int(answer, "lrmd_rc"):
-            raise LrmdError("registration with the executor", _int(answer, "lrmd_rc"))
+        if integer_of(answer, "lrmd_rc"):
+            raise LrmdError("registration with the executor", integer_of(answer, "lrmd_rc"))
         self.node_start_state = answer.get("node_start_state") or ""
 
     async def close(self) -> None:
@@ -171,8 +165,8 @@ class LrmdClient:
 
     async def _ask(self, command: etree._Element, what: str) -> etree._Element:
         answer = await self._ipc.request(command)
-        if _int(answer, "lrmd_rc") < 0:
-            raise LrmdError(what, _int(answer, "lrmd_rc"))
+        if integer_of(answer, "lrmd_rc") < 0:
+            raise LrmdError(what, integer_of(answer, "lrmd_rc"))
         return answer
 
     async def info(self, resource: str) -> ResourceInfo | None:
@@ -235,7 +229,7 @@ class LrmdClient:
                 attributes.set(name, value)
             except ValueError:
                 etree.SubElement(attributes, "param", {"name": name, "value": value})
-        return _int(await self._ask(command, f"{action} of {resource}"), "lrmd_rc")
+        return integer_of(await self._ask(command, f"{action} of {resource}"), "lrmd_rc")
 
     async def cancel(self, resource: str, action: str, interval_ms: int) -> bool:
         """Cancel an operation. False when there is none; its cancelled result comes as an event."""
@@ -262,8 +256,8 @@ class LrmdClient:
         answer = await self._ask(command, "recurring operations")
         return [
             RecurringInfo(
-                rsc.get("lrmd_rsc_id") or "", op.get("lrmd_rsc_action") or "", _int(op, "lrmd_rsc_interval"),
-                _int(op, "lrmd_timeout"),
+                rsc.get("lrmd_rsc_id") or "", op.get("lrmd_rsc_action") or "", integer_of(op, "lrmd_rsc_interval"),
+                integer_of(op, "lrmd_timeout"),
             )
             for rsc in answer.iterfind("lrmd_rsc")
             for op in rsc.iterfind("lrmd_rsc_op")
@@ -292,7 +286,7 @@ class LrmdClient:
         command, _ = self._command("lrmd_rsc_metadata", 0, "lrmd_rsc", **attributes)
         answer = await self._metadata.request(command, timeout)
         agent = ":".join(part for part in (klass, provider, kind) if part)
-        rc = _int(answer, "lrmd_rc")
+        rc = integer_of(answer, "lrmd_rc")
         text = answer.findtext("lrmd_calldata")
         if rc < 0 or text is None:
             raise LrmdError(f"metadata of {agent}", rc or -errno.ENODATA, answer.get("lrmd_rsc_exit_reason") or "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from lxml import etree
 
@@ -342,3 +344,20 @@ def test_peer_views_and_node_state() -> None:
 )
 def test_feature_sets(dc: str, joiner: str | None, fits: bool) -> None:
     assert compatible(dc, joiner) is fits
+
+
+@pytest.mark.parametrize("odd", ["²", "--5", "9" * 5000, "", "x"])
+def test_odd_numbers_from_peers_and_configuration_do_no_harm(odd: str) -> None:
+    config = etree.fromstring("<crm_config><nvpair name='load-threshold'/></crm_config>")
+    config[0].set("value", f"{odd}%")
+    assert Options.read(config).load_threshold > 0
+    throttle = Throttle()
+    throttle.said("n2", odd, odd)
+    assert throttle.nodes["n2"].limit >= 0
+    resource = etree.fromstring("<lrm_resource id='r'><lrm_rsc_op operation='start' rc-code='0'/></lrm_resource>")
+    resource[0].set("call-id", odd)
+    assert was_active(resource)
+    graph = etree.fromstring("<transition_graph transition_id='1'><synapse/></transition_graph>")
+    graph.set("transition_id", odd)
+    with contextlib.suppress(GraphError):
+        unpack(graph)

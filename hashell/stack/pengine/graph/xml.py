@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from hashell.model.version import FEATURE_SET
 from hashell.stack.pengine.actions.remote import router_of
 from hashell.stack.pengine.kinds import ActionFlag as Act
 from hashell.stack.pengine.kinds import Variant
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from hashell.stack.pengine.relations import Action
     from hashell.stack.pengine.state import Node, Resource, WorkingSet
 
-FEATURE_SET = "3.20.0"
 
 _ASSIGNED_HOST_TASKS = frozenset({"start", "started", "running", "promote", "promoted", "monitor"})
 _CURRENT_HOST_TASKS = frozenset({"stop", "stopped", "demote", "demoted"})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hashell.model.dates import DateTime, from_epoch
 from hashell.model.rules import compare_versions
 from hashell.model.values import is_true, scan_integer
+from hashell.model.version import FEATURE_SET
 from hashell.stack.pengine.messages import config_error
 from hashell.stack.pengine.unpack.config import only, unpack_options
 from hashell.stack.pengine.unpack.connections import create_implicit_nodes
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["apply_criteria", "effective_now", "unpack_cluster", "unpack_constraints"]
 
-FEATURE_SET = "3.20.0"
 
 
 def effective_now(cib: _Element, now: DateTime) -> DateTime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hashell.model.durations import history_interval
 from hashell.model.outcomes import ExecStatus, OcfCode
-from hashell.model.values import scan_integer
+from hashell.model.values import integer
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -18,11 +18,6 @@ T = TypeVar("T")
 _KEY = re.compile(r"(-?\d+):(-?\d+):(-?\d+):(.+)", re.ASCII | re.DOTALL)
 _MAGIC = re.compile(r"(-?\d+):(-?\d+);(.*)", re.ASCII | re.DOTALL)
 _TASKS = frozenset({"monitor", "start", "stop", "promote", "demote", "migrate_to", "migrate_from", "asyncmon"})
-
-
-def _number(text: str | None, default: int) -> int:
-    value, _ = scan_integer(text)
-    return default if value is None else value
 
 
 def parse_transition_key(text: str | None) -> tuple[int, int, int, str] | None:
@@ -45,10 +40,10 @@ class Entry:
         self.key = xml.get("operation_key") or self.id
         self.task = xml.get("operation") or ""
         self.interval = history_interval(xml.get("interval"))  #: ms
-        self.xml_status = self.status = _number(xml.get("op-status"), ExecStatus.UNKNOWN)
-        self.xml_rc = self.rc = _number(xml.get("rc-code"), -1)
-        self.call_id = _number(xml.get("call-id"), -1)
-        self.last_change = _number(xml.get("last-rc-change"), -1)  #: epoch seconds
+        self.xml_status = self.status = integer(xml.get("op-status"), ExecStatus.UNKNOWN)
+        self.xml_rc = self.rc = integer(xml.get("rc-code"), -1)
+        self.call_id = integer(xml.get("call-id"), -1)
+        self.last_change = integer(xml.get("last-rc-change"), -1)  #: epoch seconds
         self.on_node = (xml.get("on_node") or "").lower()
         key = parse_transition_key(xml.get("transition-key"))
         self.expected = key[2] if key is not None else -1

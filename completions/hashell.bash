@@ -6,8 +6,8 @@ _hashell_level() {
     configure) echo "acl_group acl_target alert assist bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property graph group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket rsctest save schema set show tag undo upgrade user validate-all verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
     configure/assist) echo "template weak-bond" ;;
-    resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores start status stop trace unmanage untrace utilization" ;;
-    node) echo "attribute clearstate delete fence maintenance online ready show standby status-attr utilization" ;;
+    resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores secret start status stop trace unmanage untrace utilization why" ;;
+    node) echo "attribute clearstate delete fence maintenance online ready server show standby status-attr utilization" ;;
     cluster) echo "destroy kill restart start status stop wait_for_startup" ;;
     cib) echo "commit delete diff import list new reset use" ;;
     maintenance) echo "action off on" ;;
@@ -23,6 +23,7 @@ _hashell_words() {
     status:0) echo "bynode inactive ops timing failcounts verbose quiet xml json tickets noheaders detail brief full" ;;
     st:0) echo "bynode inactive ops timing failcounts verbose quiet xml json tickets noheaders detail brief full" ;;
     verify:0) echo "scores" ;;
+    why:2) echo "--output-as=text --output-as=json" ;;
     completion:0) echo "bash zsh fish" ;;
     configure/commit:0) echo "force replace --plan" ;;
     configure/graph:2) echo "dot svg png pdf" ;;
@@ -34,13 +35,15 @@ _hashell_words() {
     configure/ptest:0) echo "nograph v scores utilization actions" ;;
     configure/simulate:0) echo "nograph v scores utilization actions" ;;
     resource/maintenance:1) echo "on off" ;;
-    resource/move:3) echo "force" ;;
-    resource/migrate:3) echo "force" ;;
-    resource/ban:3) echo "force" ;;
+    resource/move:2) echo "--keep --lifetime force" ;;
+    resource/migrate:2) echo "--keep --lifetime force" ;;
+    resource/ban:2) echo "--keep --lifetime force" ;;
     resource/cleanup:2) echo "force" ;;
     resource/refresh:2) echo "force" ;;
     resource/reprobe:2) echo "force" ;;
     resource/failcount:1) echo "set delete show" ;;
+    resource/secret:1) echo "set stash unstash delete show check" ;;
+    resource/why:2) echo "--output-as=text --output-as=json" ;;
     resource/meta:1) echo "set delete show" ;;
     resource/param:1) echo "set delete show" ;;
     resource/utilization:1) echo "set delete show" ;;

@@ -12,7 +12,7 @@ from lxml import etree
 from hashell.client.diagnostics import Conflict
 from hashell.grammar.apply import Applier, Mode
 from hashell.grammar.check import check
-from hashell.grammar.configuration import Configuration
+from hashell.grammar.configuration import Configuration, object_id
 from hashell.grammar.diagnostics import CheckWarning
 from hashell.grammar.edit import Editor
 from hashell.grammar.parser import CrmParser
@@ -138,10 +138,23 @@ class Workspace:
                 current = self.session.run(cluster.cib())
                 merged = merge(old, new, current)
                 if merged is None:
+                    self._tell_overlap(old, new, current)
                     raise
                 old, new = current, merged
                 self.session.note("somebody else changed other parts of the configuration meanwhile; both are kept")
         raise HashellError(Conflict(expected="a quiet moment", found="changing all the time"))
+
+    def _tell_overlap(self, base: etree._Element, mine: etree._Element, current: etree._Element) -> None:
+        """Show what was changed meanwhile in the objects that are changed here too."""
+        before, ours, theirs = (Configuration(c, self.agents, self.parser) for c in (base, mine, current))
+        touched = {object_id(e): None for e in [*changed(ours, before), *changed(before, ours)]}
+        other = [name for e in [*changed(theirs, before), *changed(before, theirs)] if (name := object_id(e)) in touched]
+        for name in dict.fromkeys(other):
+            texts = [c.text_of(e).splitlines() if (e := c.find(name)) is not None else []
+                     for c in (theirs, ours)]
+            self.session.out(f"{name} as it is now (-) and as you want it (+):")
+            for line in list(difflib.unified_diff(*texts, lineterm="", n=99))[3:]:
+                self.session.out(f"  {line}")
 
     def _approve(self, force: bool) -> None:
         refused, found = self.findings()

@@ -163,3 +163,20 @@ def reload(session: Session, words: list[str]) -> None:
 
     _ask(session, CfgClient(_settings(session)), lambda client: client.reload())
     session.note("the ring has read corosync.conf again")
+
+
+def ring_addresses(session: Session) -> dict[str, list[str]]:
+    """The addresses of each node of the node list, by link. Raises HashellError."""
+    from hashell.stack.wire.corosync.clients import CmapClient
+
+    async def work(client: CmapClient) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for key in await client.keys("nodelist.node."):
+            if key.endswith(".nodeid"):
+                base = key.removesuffix("nodeid")
+                name = _text(await client.get(base + "name") or await client.get(key))
+                links = [k for k in await client.keys(base + "ring") if k.endswith("_addr")]
+                found[name] = [_text(await client.get(k)) for k in links]
+        return found
+
+    return _ask(session, CmapClient(_settings(session)), work)

@@ -105,6 +105,19 @@ def delete(session: Session, words: list[str]) -> None:
     session.note(f"node {name} deleted")
 
 
+def server(session: Session, words: list[str]) -> None:
+    """The ring addresses of nodes, out of the ring's own map."""
+    from hashell.shell.commands.corosync import ring_addresses
+
+    known = changes.Cib(session.run(session.cluster().cib())).nodes()
+    for name in words:
+        if name not in known:
+            raise failed(f"node {name} does not exist", f"nodes: {' '.join(known)}")
+    addresses = ring_addresses(session)
+    for name in words or known:
+        session.out(f"{name}: {' '.join(addresses.get(name, [])) or 'not in the node list of the ring'}")
+
+
 def _attribute(session: Session, words: list[str], tag: str, label: str) -> None:
     name, verb, attribute = words[0], words[1], words[2]
     if verb == "set" and len(words) == 4:

@@ -51,19 +51,6 @@ def stop(session: Session, words: list[str]) -> None:
     _set_target_role(session, words, "Stopped")
 
 
-def restart(session: Session, words: list[str]) -> None:
-    from hashell.shell.waiting import wait_for_transition
-
-    for name in words:
-        session.note(f"ordering {name} to stop")
-    stop(session, words)
-    if not session.is_file:
-        wait_for_transition(session)
-    for name in words:
-        session.note(f"ordering {name} to start")
-    start(session, words)
-
-
 def promote(session: Session, words: list[str]) -> None:
     change(session, lambda cib: cib.set_promotion(words[0], "Promoted"))
 
@@ -88,22 +75,7 @@ def maintenance(session: Session, words: list[str]) -> None:
     change(session, lambda cib: cib.set_meta(words[0], "maintenance", "true" if value == "on" else "false"))
 
 
-def _target(words: list[str], nodes: list[str]) -> tuple[str, str, bool]:
-    """NODE, LIFETIME and force out of the optional words; a lifetime begins with P."""
-    node, lifetime, force = "", "", False
-    for word in words:
-        if word == "force":
-            force = True
-        elif word in nodes:
-            node = word
-        elif word[:1] in "Pp" and any(c.isdigit() for c in word):
-            lifetime = word
-        else:
-            raise failed(f"node {word} does not exist", f"nodes: {' '.join(nodes)}; a lifetime looks like PT10M")
-    return node, lifetime, force
-
-
-def _where(session: Session, name: str) -> list[str]:
+def where(session: Session, name: str) -> list[str]:
     """The nodes on which a resource or an instance of it is active."""
     board = session.run(session.cluster().board())
     nodes: list[str] = []
@@ -116,38 +88,6 @@ def _where(session: Session, name: str) -> list[str]:
         if depth >= 0 or view.id == name:
             nodes += [n for n in view.nodes if n not in nodes]
     return nodes
-
-
-def move(session: Session, words: list[str]) -> None:
-    old = session.run(session.cluster().cib())
-    node, lifetime, force = _target(words[1:], changes.Cib(old).nodes())
-    current = _where(session, words[0]) if old.find("status/node_state") is not None else []
-    if not node and not current:
-        raise failed(f"{words[0]} is not running, so there is nowhere to move it from",
-                     f"name a node: move {words[0]} NODE")
-    if node and current == [node]:
-        raise failed(f"{words[0]} is already running on {node}", "")
-
-    def work(cib: changes.Cib) -> None:
-        top = cib.movable(words[0])
-        if node:
-            cib.prefer(top, node, lifetime)
-        if not node or force:
-            for where in current:
-                cib.ban(top, where, lifetime)
-
-    change(session, work)
-
-
-def ban(session: Session, words: list[str]) -> None:
-    old = session.run(session.cluster().cib())
-    node, lifetime, _ = _target(words[1:], changes.Cib(old).nodes())
-    if not node:
-        current = _where(session, words[0])
-        if len(current) != 1:
-            raise failed(f"{words[0]} runs on {len(current)} nodes", f"name the node: ban {words[0]} NODE")
-        node = current[0]
-    change(session, lambda cib: cib.ban(cib.movable(words[0]), node, lifetime))
 
 
 def clear(session: Session, words: list[str]) -> None:
@@ -197,7 +137,7 @@ def status(session: Session, words: list[str]) -> None:
 
 
 def locate(session: Session, words: list[str]) -> None:
-    nodes = _where(session, words[0])
+    nodes = where(session, words[0])
     if not nodes:
         changes.Cib(session.run(session.cluster().cib())).resource(words[0])
         session.out(f"resource {words[0]} is NOT running")
@@ -223,20 +163,30 @@ def operations(session: Session, words: list[str]) -> None:
 
 
 def failcount(session: Session, words: list[str]) -> None:
+    """`failcount R show|delete NODE` and `failcount R set NODE VALUE [OPERATION [INTERVAL]]`."""
+    from hashell.model.durations import milliseconds
     from hashell.shell.statustext import failcount_of
 
     name, verb, node = words[0], words[1], words[2]
-    if verb == "show":
-        cib = session.run(session.cluster().cib())
-        session.out(f"scope=status  name=fail-count-{name} value={failcount_of(cib, name, node)}")
+    usage = "failcount RESOURCE show|delete NODE | set NODE VALUE [OPERATION [INTERVAL]]"
+    cib = changes.Cib(session.run(session.cluster().cib()))
+    element = cib.resource(name)
+    cib.node(node)
+    if verb == "show" and len(words) == 3:
+        session.out(f"scope=status  name=fail-count-{name} value={failcount_of(cib.root, name, node)}")
     elif verb == "delete":
-        session.run(session.cluster().cleanup(name, node))
+        session.run(session.cluster().cleanup(name, node, *words[4:6]))
     elif verb == "set" and len(words) > 3:
-        session.run(session.cluster().set_attribute(node, f"fail-count-{name}", words[3]))
+        if words[3] != "INFINITY" and not words[3].isdigit():
+            raise failed(f"'{words[3]}' is not a number of failures", "it is a number or INFINITY")
+        operation = words[4] if len(words) > 4 else "monitor"
+        configured = next((op.get("interval") for op in element.findall("operations/op")
+                           if op.get("name") == operation), None)
+        interval = milliseconds(words[5] if len(words) > 5 else configured or "0") or 0
+        session.run(session.cluster().set_attribute(node, f"fail-count-{name}#{operation}_{interval}", words[3]))
     else:
-        raise HashellError(WrongArguments(command="resource.failcount",
-                                          usage="failcount RESOURCE show|delete|set NODE [VALUE]",
-                                          problem=f"'{verb}' is not show, delete or set with a value"))
+        raise HashellError(WrongArguments(command="resource.failcount", usage=usage,
+                                          problem=f"'{verb}' is not show, delete, or set with a value"))
 
 
 def scores(session: Session, words: list[str]) -> None:

@@ -34,6 +34,7 @@ def node_level() -> Level:
         Command("clearstate", "node:clearstate", "confirm that a node is down", (_NODE,),
                 "clearstate NODE\n\nOnly after you made sure that the node is off: the cluster will start its "
                 "resources elsewhere.", changes=True),
+        Command("server", "node:server", "show the addresses of nodes on the ring", (_NODES,), "server [NODE…]"),
         Command("delete", "node:delete", "remove a node that is gone for good", (_ONE,), "delete NODE", ("remove",),
                 changes=True),
         _attribute("attribute", "permanent attribute"),

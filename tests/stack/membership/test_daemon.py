@@ -17,7 +17,7 @@ from hashell.stack.membership.daemon import load, main
 from hashell.stack.membership.host import RingHost
 from hashell.stack.membership.storage import RingStorage
 from hashell.stack.settings import NodeSettings
-from hashell.stack.wire import datagrams
+from hashell.stack.wire import sendqueue
 from hashell.stack.wire.corosync import cmap, cpg, quorum
 from hashell.stack.wire.corosync.clients import (
     CfgClient,
@@ -249,7 +249,7 @@ async def test_garbage_on_the_port_is_ignored_and_told_once(lab: Lab, caplog: py
 async def test_a_client_that_does_not_read_does_not_hold_the_ring(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datagrams, "_STALLED_SECONDS", 0.1)
+    monkeypatch.setattr(sendqueue, "_STALLED_SECONDS", 0.1)
     await lab.ring(1, 2)
     lazy, busy = Client(lab.settings(1)), Client(lab.settings(2))
     await lazy.join()

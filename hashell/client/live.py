@@ -57,8 +57,12 @@ class LiveCluster(Cluster):
     async def open(cls, source: LiveSource) -> LiveCluster:
         """Connect. Raises HashellError with NotConnected or NotPermitted."""
         cluster = cls(source)
-        async with cluster._errors("the CIB manager", 30):
-            await cluster._cib.connect()
+        try:
+            async with cluster._errors("the CIB manager", 30):
+                await cluster._cib.connect()
+        except CibError as error:
+            await cluster.close()
+            raise cluster._refusal(error) from None
         return cluster
 
     async def close(self) -> None:
@@ -75,9 +79,13 @@ class LiveCluster(Cluster):
             async with self._errors("the CIB manager", 120):
                 return copy.deepcopy(await self._cib.query())
         except CibError as error:
-            if error.rc == Rc.SCHEMA_VALIDATION:
-                raise HashellError(CibInvalid(where=str(self.source))) from None
-            raise HashellError(Refused(what="reading the configuration", reason=rc_text(error.rc))) from None
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: CibError) -> HashellError:
+        """What is said when the CIB manager lets nobody read."""
+        if error.rc == Rc.SCHEMA_VALIDATION:
+            return HashellError(CibInvalid(where=str(self.source)))
+        return HashellError(Refused(what="reading the configuration", reason=rc_text(error.rc)))
 
     async def commit(self, old: etree._Element, new: etree._Element) -> None:
         expected = CibVersion.of(old)

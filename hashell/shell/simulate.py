@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.model.exitcodes import ExitCode
+from hashell.shell.whatif import answer, asked, question_options
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-Q", "--quiet", action="store_true", help="show only what was asked for by other options")
     parser.add_argument("-V", "--verbose", action="count", default=0, help="show problems of the configuration")
     _operation_options(parser.add_argument_group("operations"))
+    question_options(parser.add_argument_group("questions"))
     _event_options(parser.add_argument_group("synthetic events"))
     files = parser.add_argument_group("files to write")
     files.add_argument("-I", "--save-input", metavar="FILE", help="the input as it was read")
@@ -191,7 +193,7 @@ def _request(options: argparse.Namespace, now: DateTime) -> Request:
         show_utilization=options.show_utilization,
         show_attributes=options.show_attrs,
         show_failures=options.show_failcounts,
-        quiet=options.quiet,
+        quiet=options.quiet or asked(options),
         sanitized=options.xml_file is not None or options.xml_pipe,
         date=date,
         date_text=options.set_datetime or "",
@@ -236,6 +238,8 @@ def _run(options: argparse.Namespace) -> ExitCode:
     ws = simulation.status()
     if not ws.accepted:
         raise HashellError(*ws.messages, exit_code=ExitCode.OLD)
+    if asked(options):
+        answer(options, simulation.cib, ws.now)
     if request.schedule:
         _decide(options, request, simulation, ws)
     _show_problems(ws, options)

@@ -236,7 +236,8 @@ def _clone_max(case: Case, rsc: Resource, entry: Entry, node: Node, depth: int) 
 def clone_max_cause(case: Case, clone: Resource) -> Cause:
     id, _ = case.pair(clone, "clone-max")
     name, most = clone.id, clone.clone.clone_max
-    return Cause(kind=Kind.CLONE_MAX, id=id, text=f"{name} has all its instances (clone-max={most}), on {placed(clone)}",
+    text = f"{name} has all its instances (clone-max={most}), on {placed(clone)}"
+    return Cause(kind=Kind.CLONE_MAX, id=id, text=text,
                  remedy=f"resource meta {name} set clone-max {most + 1}")
 
 

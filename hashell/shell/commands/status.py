@@ -7,7 +7,7 @@ import json
 from hashell.model.diagnostics import HashellError, Severity
 from hashell.model.exitcodes import ExitCode
 from hashell.model.xmltext import pretty
-from hashell.shell.diagnostics import CommandFailed, WrongArguments
+from hashell.shell.diagnostics import WrongArguments
 from hashell.shell.session import Session
 
 _WORDS = ("bynode", "inactive", "ops", "timing", "failcounts", "verbose", "quiet", "xml", "json", "tickets",
@@ -59,11 +59,16 @@ def verify(session: Session, words: list[str]) -> ExitCode:
 
 def why(session: Session, words: list[str]) -> None:
     """In words of the policy engine's ledger, why a resource is where it is."""
-    try:
-        from hashell.client.why import explain  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        raise HashellError(CommandFailed(message="why is not part of this installation",
-                                         hint="`resource constraints` and `resource scores` show the data")) from None
+    from hashell.client.why import explain
+
+    form = session.options.form
+    names = [word for word in words if not word.startswith("--output-as=")]
+    for word in words:
+        if word.startswith("--output-as="):
+            form = word.partition("=")[2]
+    if form not in ("text", "json") or not 1 <= len(names) <= 2:
+        raise HashellError(WrongArguments(command="why", problem=f"'{' '.join(words)}' is no resource and node",
+                                          usage="why RESOURCE [NODE] [--output-as=text|json]"))
     cib = session.run(session.cluster().cib())
-    for line in explain(cib, *words):
+    for line in explain(cib, *names, form=form):
         session.out(line)

@@ -17,6 +17,8 @@ def status_commands() -> tuple[Command, ...]:
         Command("verify", "status:verify", "check the configuration of the cluster",
                 (Argument("scores", "", ("scores",), optional=True),), "verify [scores]"),
         Command("why", "status:why", "explain where a resource is and why",
-                (Argument("RESOURCE", "resources"), Argument("NODE", "nodes", optional=True)),
-                "why RESOURCE [NODE]\n\nThe causes are those the cluster itself decided by."),
+                (Argument("RESOURCE", "resources"), Argument("NODE", "nodes", optional=True),
+                 Argument("FORM", "", ("--output-as=text", "--output-as=json"), optional=True)),
+                "why RESOURCE [NODE] [--output-as=text|json]\n\nThe causes are those the cluster itself decided by, "
+                "each with the one command that lifts it."),
     )

@@ -154,8 +154,8 @@ class Survival:
         for entry in written:
             task, interval = entry.get("operation") or "", int(entry.get("interval") or 0)
             entry.set("op-digest", operation_digests(self.usual, rsc, task, interval, node, None).digest_all)
-            if not with_node:
-                entry.attrib.pop("on_node", None)
+            if not with_node and "on_node" in entry.attrib:
+                del entry.attrib["on_node"]
 
     def _decide(self, cib: _Element) -> WorkingSet:
         ws = new_working_set(deepcopy(cib), now=self.now)

@@ -79,6 +79,16 @@ _ALL = (
 
 CLUSTER_OPTIONS: Mapping[str, Option] = {option.name: option for option in _ALL}
 
+#: What newer versions of the original call an option -> its name here. The newer name wins where both are given.
+NEWER_NAMES: Mapping[str, str] = {
+    "fencing-enabled": "stonith-enabled",
+    "fencing-action": "stonith-action",
+    "fencing-timeout": "stonith-timeout",
+    "fencing-watchdog-timeout": "stonith-watchdog-timeout",
+    "stop-removed-resources": "stop-orphan-resources",
+    "cancel-removed-actions": "stop-orphan-actions",
+}
+
 
 def option_value(table: Mapping[str, str], name: str) -> str | None:
     """The value of a known option: the configured one if valid, else the default."""

@@ -61,6 +61,11 @@ _STATUS_WORDS = {
     11: "no secrets",
 }  # fmt: skip
 #: As crm_simulate words them.
+_ATTEMPT_WORDS = {
+    -1: "Pending", 0: "Done", 1: "Cancelled", 2: "Timed out", 3: "Unsupported", 4: "Error", 5: "Hard error",
+    6: "Fatal error", 7: "Not installed", 8: "Internal communication failure", 9: "Cannot execute now",
+    10: "No fence device", 11: "CIB secrets unavailable",
+}  # fmt: skip
 _EXIT_WORDS = {
     0: "OK",
     1: "Error occurred",
@@ -87,6 +92,11 @@ def rc_words(rc: int) -> str:
 def status_words(status: int) -> str:
     """An execution status as a status display names it: `timed out`."""
     return _STATUS_WORDS.get(status, "unknown")
+
+
+def attempt_words(status: int) -> str:
+    """An execution status in the text form of crm_simulate: `Timed out`."""
+    return _ATTEMPT_WORDS.get(status, "UNKNOWN!")
 
 
 def exit_words(rc: int) -> str:

@@ -232,7 +232,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
         print(_NO_VALIDATION, file=sys.stderr, flush=True)
     if options.save_input:
         write_file(options.save_input, pretty(cib))
-    simulation = Simulation(cib, request, now, _write)
+    simulation = Simulation(cib, request, now, _write, _warn)
     for line in simulation.dropped:
         print(line, file=sys.stderr, flush=True)
     ws = simulation.status()
@@ -240,16 +240,16 @@ def _run(options: argparse.Namespace) -> ExitCode:
         raise HashellError(*ws.messages, exit_code=ExitCode.OLD)
     if asked(options):
         answer(options, simulation.cib, ws.now)
-    if request.schedule:
-        _decide(options, request, simulation, ws)
+    complete = _decide(options, request, simulation, ws) if request.schedule else True
     _show_problems(ws, options)
     for name in (options.save_output, options.xml_file if options.in_place else None):
         if name:
             write_file(name, pretty(simulation.cib))
-    return ExitCode.OK
+    return ExitCode.OK if complete else ExitCode.ERROR
 
 
-def _decide(options: argparse.Namespace, request: Request, simulation: Simulation, ws: WorkingSet) -> None:
+def _decide(options: argparse.Namespace, request: Request, simulation: Simulation, ws: WorkingSet) -> bool:
+    """Schedule and perhaps execute; whether the transition could be completed."""
     result = simulation.decide(ws)
     if options.save_graph and result.graph is not None:
         from hashell.model.xmltext import pretty
@@ -260,9 +260,7 @@ def _decide(options: argparse.Namespace, request: Request, simulation: Simulatio
 
         write_file(options.save_dotfile, build_dot(ws, options.all_actions))
     simulation.show_summary()
-    if request.execute and not simulation.execute():
-        print("Transition failed: terminated", file=sys.stderr)
-        print("An invalid transition was produced", file=sys.stderr)
+    return not request.execute or simulation.execute()
 
 
 def _show_problems(ws: WorkingSet, options: argparse.Namespace) -> None:
@@ -274,6 +272,12 @@ def _show_problems(ws: WorkingSet, options: argparse.Namespace) -> None:
 
 def _write(text: str) -> None:
     sys.stdout.write(text)
+
+
+def _warn(text: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def write_file(name: str, text: str) -> None:

@@ -58,6 +58,15 @@ class Outcome:
     refused: str = ""
     fault: str = ""
 
+    def lines(self) -> list[str]:
+        """The lines that differ, by which another input is recognised as having the same difference."""
+        found = [self.fault.strip().rpartition("\n")[2]] if self.fault else []
+        for kind in self.kinds:
+            if kind in self.sides:
+                text = list(difflib.unified_diff(*self.sides[kind], lineterm="", n=0))
+                found += [re.sub(r"\d+", "N", line) for line in text[2:] if not line.startswith("@@")]
+        return found
+
 
 def generate(seed: int) -> tuple[Element, list[str]]:
     """The CIB and the extra arguments of a seed."""
@@ -288,10 +297,11 @@ def work(job: Job) -> tuple[int, list[str], list[str]]:
             if not outcome.kinds:
                 continue
             if job.seconds:
-                kinds = outcome.kinds
+                first = outcome.lines()
 
-                def differs(cib: Element, args: list[str], kinds: list[str] = kinds, newer: bool = newer) -> bool:
-                    return any(kind in kinds for kind in compare(peer, cib, args, newer).kinds)
+                def differs(cib: Element, args: list[str], first: list[str] = first, newer: bool = newer) -> bool:
+                    lines = compare(peer, cib, args, newer).lines()
+                    return bool(lines) and lines[0] in first
 
                 cib, args = minimise(cib, args, differs, job.seconds)
                 outcome = compare(peer, cib, args, newer)

@@ -68,7 +68,7 @@ class Injections:
     operations: Sequence[Injection] = field(default_factory=tuple)
 
     def __bool__(self) -> bool:
-        return any(getattr(self, name) for name in self.__slots__ if name != "quorum")
+        return any(getattr(self, name) for name in self.__slots__ if name != "quorum")  # it counts beside others only
 
 
 def inject(ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline) -> None:
@@ -104,10 +104,6 @@ def inject(ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline
     out.end()
 
 
-def set_quorum(cib: _Element, text: str) -> None:
-    cib.set("have-quorum", _bool(text))
-
-
 def _bool(text: str) -> str:
     return "true" if is_true(text) else "false"
 
@@ -141,7 +137,7 @@ def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, 
     rsc = find_resource(ws, operation.rsc)
     out.item(f"Injecting {operation.text} into the configuration")
     if rsc is None:
-        out.item(f"Invalid resource name: {operation.rsc}")
+        out.text(f"Invalid resource name: {operation.rsc}")
         return
     probe = operation.task == "monitor" and operation.interval == "0"
     name = rsc.display_id()
@@ -154,4 +150,4 @@ def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, 
             out.item(text)
     resource, only = recorder.lrm_resource(operation.node, None, rsc.id, rsc.xml)
     params = {"CRM_meta_interval": operation.interval}
-    recorder.write_entry(resource, name, operation.node, operation.task, params, operation.rc, 0, only)
+    recorder.write_entry(resource, name, operation.node, operation.task, params, operation.rc, 0, only, injected=True)

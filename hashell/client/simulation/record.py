@@ -111,6 +111,7 @@ class Recorder:
         rc: int,
         target_rc: int,
         only: bool = True,
+        injected: bool = False,
     ) -> None:
         """Write one entry under the configured name, and its twin for a failure that is not recurring.
 
@@ -122,7 +123,7 @@ class Recorder:
         known = [integer(op.get("call-id")) for op in resource.iterchildren("lrm_rsc_op")] if only else []
         call_id = 1 + max(known, default=0)
         for id, key in _entry_ids(name, operation, interval, params, rc != target_rc):
-            self._write(resource, id, key, node, operation, interval, call_id, params, rc, target_rc)
+            self._write(resource, id, key, node, operation, interval, call_id, params, rc, target_rc, injected)
 
     def _write(
         self,
@@ -136,6 +137,7 @@ class Recorder:
         params: dict[str, str],
         rc: int,
         target_rc: int,
+        injected: bool,
     ) -> None:
         entry = next((op for op in resource.iterchildren("lrm_rsc_op") if op.get("id") == id), None)
         if entry is None:
@@ -148,7 +150,7 @@ class Recorder:
             "crm_feature_set": FEATURE_SET,
             "transition-key": key,
             "transition-magic": f"0:{rc};{key}",
-            "exit-reason": "",
+            "exit-reason": "Simulated action result" if injected else "",
             "on_node": node,
             "call-id": str(call_id),
             "rc-code": str(rc),
@@ -161,7 +163,8 @@ class Recorder:
         if operation in _MIGRATIONS:
             values["migrate_source"] = params.get("CRM_meta_migrate_source", "")
             values["migrate_target"] = params.get("CRM_meta_migrate_target", "")
-        values["op-digest"] = _digest(params)
+        if not injected:
+            values["op-digest"] = _digest(params)
         for name, value in values.items():
             entry.set(name, value)
 

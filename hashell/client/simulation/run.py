@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hashell.client.simulation.execute import Executor, FailSpec
-from hashell.client.simulation.inject import Injections, inject, set_quorum
+from hashell.client.simulation.inject import Injections, inject
 from hashell.client.simulation.record import Recorder
 from hashell.client.simulation.summary import write_summary
 from hashell.client.view.outline import Outline
@@ -50,11 +50,19 @@ class Simulation:
     now: the host's time, used when neither the request nor the input says another.
     """
 
-    def __init__(self, cib: _Element, request: Request, now: DateTime, write: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        cib: _Element,
+        request: Request,
+        now: DateTime,
+        write: Callable[[str], None],
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.cib = cib
         self.request = request
         self.host_now = now
         self.write = write
+        self.warn = warn  #: for what is wrong with the input or the transition
         self.result: Schedule | None = None
         self.dropped = upgrade(cib)  #: what the newest schema knows no more
 
@@ -70,11 +78,8 @@ class Simulation:
             inject(ws, Recorder(self.cib, self.host_now.epoch()), request.injections, out)
             if not request.quiet:
                 self.write(str(out))
-        elif request.injections.quorum is not None:
-            set_quorum(self.cib, request.injections.quorum)
-        else:
-            return ws
-        return self._model()
+            return self._model()
+        return ws
 
     def decide(self, ws: WorkingSet) -> Schedule:
         """Run the scheduler; shows scores when asked for."""
@@ -116,6 +121,8 @@ class Simulation:
         out.end()
         if not self.request.quiet:
             self.write(str(out))
+        if not complete:
+            self.warn("Transition failed: terminated\nAn invalid transition was produced\n")
         revised = self._model()
         if not self.request.quiet:
             out = Outline()

@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from hashell.client.view.nodelist import node_kind
-from hashell.model.outcomes import exit_words
+from hashell.model.outcomes import attempt_words, exit_words
 from hashell.model.values import integer
 from hashell.stack.pengine.unpack.entry import Entry
 from hashell.stack.pengine.unpack.failcounts import failcount
@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from hashell.client.view.outline import Outline
     from hashell.stack.pengine.state import Node, WorkingSet
 
-_HIDDEN = frozenset({"shutdown", "terminate", "standby", "probe_complete"})
+_HIDDEN = frozenset({"shutdown", "terminate", "standby"})
 _HIDDEN_PREFIXES = ("#", "fail-count", "last-failure")
-_STATUS = {0: "Done", 2: "Timed Out", 3: "Not supported", 4: "Error", 7: "Not installed", 8: "No connection"}
 
 
 def write_attributes(ws: WorkingSet, out: Outline) -> None:
     """The attributes of every node that is online, without those that only daemons use."""
-    out.begin("Node Attributes")
+    start = out.begin_some("Node Attributes", blank=True)
     for node in ws.nodes:
         shown = {
             name: value
@@ -34,7 +33,7 @@ def write_attributes(ws: WorkingSet, out: Outline) -> None:
             for name, value in shown.items():
                 out.item(f"{name:<32}\t: {value:<10}")
             out.end()
-    out.end()
+    out.end_some(start)
 
 
 def _title(node: Node) -> str:
@@ -43,7 +42,7 @@ def _title(node: Node) -> str:
 
 def write_failcounts(ws: WorkingSet, out: Outline) -> None:
     """How often each resource has failed on each node that is online."""
-    out.begin("Migration Summary")
+    start = out.begin_some("Migration Summary", blank=True)
     for node in ws.nodes:
         lines = []
         for rsc in (leaf for top in ws.resources for leaf in top.leaves()):
@@ -59,7 +58,7 @@ def write_failcounts(ws: WorkingSet, out: Outline) -> None:
             for line in lines:
                 out.item(line)
             out.end()
-    out.end()
+    out.end_some(start)
 
 
 def write_failed_actions(ws: WorkingSet, out: Outline) -> None:
@@ -67,14 +66,15 @@ def write_failed_actions(ws: WorkingSet, out: Outline) -> None:
     out.begin("Failed Resource Actions")
     for xml in ws.failed:
         entry = Entry(xml)
-        status = _STATUS.get(entry.xml_status, str(entry.xml_status))
         text = f"{entry.key} on {xml.get('uname')} '{exit_words(entry.xml_rc)}' ({entry.xml_rc}): "
-        text += f"call={entry.call_id}, status='{status}'"
+        text += f"call={entry.call_id}, status='{attempt_words(entry.xml_status)}'"
         if xml.get("exit-reason"):
             text += f", exitreason='{xml.get('exit-reason')}'"
         if entry.last_change >= 0:
             text += f", last-rc-change='{_when(ws, entry.last_change)}'"
-            text += f", queued={integer(xml.get('queue-time'))}ms, exec={integer(xml.get('exec-time'))}ms"
+        for word, name in (("queued", "queue-time"), ("exec", "exec-time")):
+            if xml.get(name) is not None:
+                text += f", {word}={integer(xml.get(name))}ms"
         out.item(text)
     out.end()
 

@@ -51,8 +51,8 @@ def _special(node: Node, health: int) -> bool:
 
 
 def write_nodes(ws: WorkingSet, out: Outline) -> None:
-    """The list of all nodes, those in a special state one a line."""
-    out.begin("Node List")
+    """The list of all nodes, those in a special state one a line, and a blank line; nothing without nodes."""
+    start = out.begin_some("Node List")
     groups: dict[str, list[str]] = {
         name: []
         for name in ("Online", "OFFLINE", "RemoteOnline", "RemoteOFFLINE", "GuestOnline", "GuestOFFLINE")
@@ -67,4 +67,5 @@ def write_nodes(ws: WorkingSet, out: Outline) -> None:
     for name, members in groups.items():
         if members and name != "GuestOFFLINE":
             out.item(f"{name}: [ {' '.join(members)} ]")
-    out.end()
+    if out.end_some(start):
+        out.blank()

@@ -10,6 +10,7 @@ class Outline:
         self.fancy = fancy
         self.lines: list[str] = []
         self._depth = 0
+        self._body = 0
 
     def begin(self, heading: str) -> None:
         """Open a list; items up to `end` belong to it."""
@@ -19,6 +20,23 @@ class Outline:
 
     def end(self) -> None:
         self._depth -= 1
+
+    def begin_some(self, heading: str, blank: bool = False) -> int:
+        """Open a list that is left out, with the blank line before it, when nothing comes; for `end_some`."""
+        start = len(self.lines)
+        if blank:
+            self.blank()
+        self.begin(heading)
+        self._body = len(self.lines)
+        return start
+
+    def end_some(self, start: int) -> bool:
+        """Close such a list; whether it has items."""
+        self.end()
+        if len(self.lines) > self._body:
+            return True
+        del self.lines[start:]
+        return False
 
     def item(self, text: str) -> None:
         self.lines.append(self._bullet() + text)

@@ -25,13 +25,10 @@ def write_status(
     """The node and resource lists below a heading, with node attributes and failures when asked for."""
     out.begin(heading)
     write_nodes(ws, out)
-    out.blank()
     write_resources(ws, out, pending=pending)
     if attributes:
-        out.blank()
         write_attributes(ws, out)
     if failures:
-        out.blank()
         write_failcounts(ws, out)
         if ws.failed:
             out.blank()

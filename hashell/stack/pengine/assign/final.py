@@ -80,6 +80,5 @@ def unassign(ws: WorkingSet, rsc: Resource) -> None:
 
 def _consume(node: Node, rsc: Resource, sign: int) -> None:
     for name in rsc.utilization:
-        if name in node.utilization:
-            value = amount(node.utilization, name) + sign * amount(rsc.utilization, name)
-            node.utilization[name] = str(max(-_INT_MAX - 1, min(_INT_MAX, value)))
+        value = amount(node.utilization, name) + sign * amount(rsc.utilization, name)
+        node.utilization[name] = str(max(-_INT_MAX - 1, min(_INT_MAX, value)))

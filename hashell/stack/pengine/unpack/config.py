@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hashell.model.durations import interval_ms
 from hashell.model.nvpairs import expand
-from hashell.model.options import CLUSTER_OPTIONS, option_value
+from hashell.model.options import CLUSTER_OPTIONS, NEWER_NAMES, option_value
 from hashell.model.rules import Context
 from hashell.model.scores import INFINITY, score
 from hashell.model.values import boolean, integer, is_true
@@ -38,6 +38,9 @@ def unpack_options(ws: WorkingSet, crm_config: _Element | None) -> None:
         context = Context(ws.now)
         expand(crm_config, "cluster_property_set", context, table, "cib-bootstrap-options")
         note_change(ws, context.next_change)
+    for newer, name in NEWER_NAMES.items():
+        if newer in table:
+            table[name] = table[newer]
     for name, option in CLUSTER_OPTIONS.items():
         if name not in table and option.default is not None:
             table[name] = option.default

@@ -175,11 +175,37 @@ def up_mixed(real: int, ours: int, token: int = 1000) -> list[Host]:
     return hosts
 
 
+def up_pacemaker_on_our_ring(count: int, token: int = 1000) -> list[Host]:
+    """`count` hosts with our ring daemon alone and the real Pacemaker on it, started."""
+    hosts = [Host(n) for n in range(1, count + 1)]
+    for host in hosts:
+        boot_pacemaker_on_our_ring(host, count, token)
+    return hosts
+
+
 def boot_ours(host: Host, count: int, token: int = 1000) -> None:
     """Make one host of `count` with our stack, and start it."""
+    _make_ours(host, count, token)
+    start_ours(host)
+
+
+def boot_pacemaker_on_our_ring(host: Host, count: int, token: int = 1000) -> None:
+    """Make one host of `count` with our ring daemon and the real Pacemaker, and start it."""
+    _make_ours(host, count, token)
+    host.run("hashelld", "--only-ring", timeout=120, check=True)
+    start_pacemaker(host)
+
+
+def start_pacemaker(host: Host) -> None:
+    """Start the real pacemakerd on a ring that runs."""
+    command = """mkdir -p /run/crm /var/log/pacemaker && chown hacluster:haclient /run/crm /var/log/pacemaker
+    chmod 750 /run/crm; setsid pacemakerd -f >/var/log/pacemakerd.out 2>&1 </dev/null &"""
+    host.run("sh", "-c", command, check=True)
+
+
+def _make_ours(host: Host, count: int, token: int) -> None:
     peerlab("host", str(host.number), f"{library_layer()}:{_image()}")
     host.write("/etc/corosync/corosync.conf", peerlab("conf", str(count), "udpu", str(token)))
-    start_ours(host)
 
 
 def _image() -> str:

@@ -16,6 +16,7 @@ from hashell.model.exitcodes import ExitCode
 from hashell.stack.attrd.core import AttrdCore
 from hashell.stack.attrd.effects import AckClient, CibCommit, CibDelete, ReplyClient, SendPeer
 from hashell.stack.attrd.messages import PROTOCOL
+from hashell.stack.background import BackgroundTasks
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.runtime import TimerTable, log_level
 from hashell.stack.settings import NodeSettings
@@ -51,7 +52,8 @@ class AttrdDaemon:
         self._core: AttrdCore | None = None
         self._requests: dict[str, tuple[Client, dict[int, Request]]] = {}
         self._cib: CibClient | None = None
-        self._deleting: asyncio.Task[None] | None = None
+        self._failed = False
+        self._tasks = BackgroundTasks(self._task_failed)
         self._server = PacemakerServer(
             settings, "attrd", on_request=self._request, on_connect=self._opened, on_close=self._closed
         )
@@ -62,18 +64,17 @@ class AttrdDaemon:
     async def run(self) -> int:
         if not await self._link.connect(self._stop):
             return ExitCode.OK
-        keeper = asyncio.create_task(self._keep_cib())
+        self._tasks.start(self._keep_cib())
         try:
             await self._server.start()
             self._run(self._made().start(time.time()))
             await self._stop.wait()
             self._run(self._made().shutdown(time.time()))
+            if self._failed:
+                return ExitCode.SOFTWARE
             return ExitCode.DISCONNECT if self._lost else ExitCode.OK
         finally:
-            tasks = [task for task in (keeper, self._deleting) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._tasks.cancel()
             self._timers.cancel_all()
             await self._server.close()
             if self._cib is not None:
@@ -90,6 +91,10 @@ class AttrdDaemon:
     def _link_lost(self) -> None:
         log.error("lost the connection to the membership daemon: ending")
         self._lost = True
+        self._stop.set()
+
+    def _task_failed(self) -> None:
+        self._failed = True
         self._stop.set()
 
     # -- the CIB ---------------------------------------------------------------------------------------------
@@ -189,7 +194,7 @@ class AttrdDaemon:
                 case CibCommit():
                     self._commit(effect)
                 case CibDelete():
-                    self._deleting = asyncio.get_running_loop().create_task(self._delete(effect.xpath))
+                    self._tasks.start(self._delete(effect.xpath))
                 case SetTimer():
                     self._timers.set(effect.name, effect.seconds)
                 case CancelTimer():

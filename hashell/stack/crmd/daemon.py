@@ -12,12 +12,13 @@ import os
 import resource
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from lxml import etree
 
 from hashell.model.exitcodes import ExitCode
+from hashell.stack.background import BackgroundTasks
 from hashell.stack.crmd import effects as fx
 from hashell.stack.crmd.core import Controller
 from hashell.stack.crmd.ports import AttributesPort, CibPort, ExecutorPort, FencerPort, SchedulerPort
@@ -48,7 +49,7 @@ class Daemon:
         self._stop = stop
         self._early: list[Callable[[Controller], list[Effect]]] = []
         self._timers = TimerTable(self._fire)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks(lambda: self._exit(ExitCode.SOFTWARE))
         self.server = PacemakerServer(settings, "crmd", on_request=self._request)
         self.link = ClusterLink(
             settings,
@@ -88,7 +89,7 @@ class Daemon:
                 lambda core: core.scheduler_reply(reference, graph, source, time.time())
             ),
         )
-        self.attributes = AttributesPort(settings, settings.name)
+        self.attributes = AttributesPort(settings)
 
     async def run(self) -> int:
         """Connect, serve until the core exits; returns the exit code."""
@@ -98,12 +99,12 @@ class Daemon:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if connecting.done() and connecting.exception() is not None:
             log.error("cannot start: %s", connecting.exception())
-            if not self.exit_code.done():
-                self.exit_code.set_result(int(ExitCode.DISCONNECT))
-        load = asyncio.get_running_loop().create_task(self._measure_load())
+            self._exit(ExitCode.DISCONNECT)
+        self._tasks.start(self._measure_load())
         code = await self.exit_code
-        for task in (watcher, connecting, load):
+        for task in (watcher, connecting):
             task.cancel()
+        await self._tasks.cancel()
         await self._close()
         return code
 
@@ -134,8 +135,7 @@ class Daemon:
     async def _watch_stop(self) -> None:
         await self._stop.wait()
         if self.core is None:
-            if not self.exit_code.done():
-                self.exit_code.set_result(int(ExitCode.OK))
+            self._exit(ExitCode.OK)
         else:
             self.turn(lambda core: core.shutdown(time.time()))
 
@@ -148,6 +148,11 @@ class Daemon:
                 mode = int(load_mode(os.getloadavg()[0], 0.0, cores, options.load_threshold))
                 limit = options.node_action_limit or 2 * cores
                 self.turn(lambda core: core.load(mode, limit, time.time()))  # noqa: B023
+
+    def _exit(self, code: int) -> None:
+        """End with this code, unless another was decided before."""
+        if not self.exit_code.done():
+            self.exit_code.set_result(int(code))
 
     async def _close(self) -> None:
         self._timers.cancel_all()
@@ -169,7 +174,7 @@ class Daemon:
             effects = call(self.core)
         except Exception:
             log.exception("internal error in the controller; starting anew")
-            self.exit_code.set_result(int(ExitCode.SOFTWARE))
+            self._exit(ExitCode.SOFTWARE)
             return
         for effect in effects:
             self._carry_out(effect)
@@ -190,10 +195,9 @@ class Daemon:
             if client is not None:
                 client.event(effect.element)
         elif isinstance(effect, fx.ExitDaemon):
-            if not self.exit_code.done():
-                self.exit_code.set_result(effect.code)
+            self._exit(effect.code)
         elif isinstance(effect, fx.OpenIpc):
-            self._spawn(self.server.start())
+            self._tasks.start(self.server.start())
         else:
             self._ask(effect)
 
@@ -213,11 +217,6 @@ class Daemon:
             self.attributes.do(effect)
         else:
             log.error("effect %s is not known", type(effect).__name__)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     # What comes in
 

@@ -15,10 +15,15 @@ from collections.abc import Awaitable, Callable
 
 from lxml import etree
 
+from hashell.model.document import CallOption
+from hashell.model.values import integer_of
 from hashell.model.xmltext import parse
+from hashell.stack.background import BackgroundTasks
 from hashell.stack.crmd import effects as fx
 from hashell.stack.crmd.history import Operation
 from hashell.stack.settings import NodeSettings
+from hashell.stack.wire.attrdclient import AttrdClient
+from hashell.stack.wire.cibclient import command
 from hashell.stack.wire.fencerclient import FencerClient
 from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.lrmdclient import LrmdClient, LrmdError, LrmdEvent
@@ -28,7 +33,6 @@ log = logging.getLogger(__name__)
 
 CLIENT_NAME = "crmd"
 ExecutorEffect = fx.RegisterResource | fx.UnregisterResource | fx.ExecuteOperation | fx.CancelOperation
-_SYNC_CALL = 4096
 _RECONNECT = 1.0
 _FAILURES = (IpcError, LrmdError, TimeoutError, OSError)
 
@@ -79,27 +83,20 @@ class CibPort:
     async def connect(self, wait: float) -> None:
         """Register and subscribe to changes. Raises IpcError, TimeoutError."""
         await self._ipc.connect(wait)
-        register = etree.Element("cib_command", t="cib", cib_op="register", cib_clientname=CLIENT_NAME)
-        register.set("cib_callid", "0")
-        register.set("cib_callopt", str(_SYNC_CALL))
+        register = command("register", options=CallOption.SYNC_CALL)
+        register.set("cib_clientname", CLIENT_NAME)
         await self._ipc.request(register)
         subscribe = etree.Element("cib-callback", cib_op="cib_notify", cib_notify_type="cib_diff_notify")
         subscribe.set("cib_notify_activate", "1")
         await self._ipc.request(subscribe)
 
     def request(self, asked: fx.CibRequest) -> None:
-        command = etree.Element("cib_command", t="cib", cib_op=asked.op)
-        if asked.host:
-            command.set("cib_host", asked.host)
-        if asked.section:
-            command.set("cib_section", asked.section)
-        command.set("cib_user", "hacluster")
-        command.set("cib_callid", str(asked.call_id))
-        command.set("cib_callopt", str(asked.options))
-        if asked.element is not None:
-            etree.SubElement(command, "cib_calldata").append(asked.element)
+        element = command(
+            asked.op, section=asked.section, data=asked.element, options=asked.options, call_id=asked.call_id,
+            host=asked.host, user="hacluster",
+        )  # fmt: skip
         try:
-            self._ipc.send(command)
+            self._ipc.send(element)
         except IpcError as error:
             log.warning("CIB request %d not sent: %s", asked.call_id, error)
 
@@ -107,12 +104,10 @@ class CibPort:
         if element.get("cib_notify_type") or element.get("t") == "cib_notify":
             self._on_change(element)
             return
-        number = element.get("cib_callid", "")
-        if element.tag == "cib-reply" or number.isdigit():
+        if element.tag == "cib-reply" or element.get("cib_callid"):
             data = element.find("cib_calldata")
             output = data[0] if data is not None and len(data) else None
-            rc = element.get("cib_rc", "0")
-            self._on_reply(int(number or 0), int(rc) if rc.lstrip("-").isdigit() else -201, output)
+            self._on_reply(integer_of(element, "cib_callid"), integer_of(element, "cib_rc"), output)
 
     async def close(self) -> None:
         await self._ipc.close()
@@ -136,7 +131,7 @@ class ExecutorPort:
         self._on_metadata = on_metadata
         self._client = LrmdClient(settings, on_event=self._event, on_lost=on_lost, name=CLIENT_NAME)
         self._worker = Worker()
-        self._metadata_tasks: set[asyncio.Task[None]] = set()
+        self._fetches = BackgroundTasks()
 
     async def connect(self, wait: float) -> None:
         await self._client.connect(wait)
@@ -174,9 +169,7 @@ class ExecutorPort:
             self._on_refused(asked.token, getattr(error, "rc", -1) or -1, str(error))
 
     def metadata(self, effect: fx.GetMetadata) -> None:
-        task = asyncio.get_running_loop().create_task(self._fetch(effect))
-        self._metadata_tasks.add(task)
-        task.add_done_callback(self._metadata_tasks.discard)
+        self._fetches.start(self._fetch(effect))
 
     async def _fetch(self, effect: fx.GetMetadata) -> None:
         found: etree._Element | None = None
@@ -212,72 +205,45 @@ class ExecutorPort:
 
     async def close(self) -> None:
         await self._worker.drain(1.0)
+        await self._fetches.cancel()
         await self._client.close()
 
 
 class AttributesPort:
     """The attribute manager; connected when first needed and again after it was lost."""
 
-    def __init__(self, settings: NodeSettings, local_node: str) -> None:
-        self._settings = settings
-        self._local = local_node
-        self._ipc: PacemakerClient | None = None
+    def __init__(self, settings: NodeSettings) -> None:
+        self._client = AttrdClient(settings, CLIENT_NAME, timeout=10.0)
         self._worker = Worker()
 
     def do(self, effect: fx.AttrdUpdate | fx.AttrdClearFailures | fx.AttrdPurge) -> None:
-        self._worker.put(lambda: self._send(self._element(effect)))
+        self._worker.put(lambda: self._send(effect))
 
-    async def _send(self, element: etree._Element) -> None:
+    async def _send(self, effect: fx.AttrdUpdate | fx.AttrdClearFailures | fx.AttrdPurge) -> None:
         for attempt in (1, 2, 3):
             try:
-                if self._ipc is None or not self._ipc.connected:
-                    self._ipc = PacemakerClient(self._settings, "attrd")
-                    await self._ipc.connect(10.0)
-                await self._ipc.request(element, 10.0)
+                await self._client.connect(10.0)
+                await self._ask(effect)
                 return
             except _FAILURES as error:
                 log.warning("attribute manager (attempt %d): %s", attempt, error)
-                if self._ipc is not None:
-                    await self._ipc.close()
-                self._ipc = None
+                await self._client.close()
                 await asyncio.sleep(_RECONNECT)
 
-    @staticmethod
-    def _element(effect: fx.AttrdUpdate | fx.AttrdClearFailures | fx.AttrdPurge) -> etree._Element:
-        element = etree.Element("create_attrd_op", t="attrd", src=CLIENT_NAME)
+    async def _ask(self, effect: fx.AttrdUpdate | fx.AttrdClearFailures | fx.AttrdPurge) -> None:
         if isinstance(effect, fx.AttrdClearFailures):
-            element.set("task", "clear-failure")
-            element.set("attr_host", effect.host)
-            element.set("attr_resource", effect.resource)
-            if effect.operation:
-                element.set("attr_clear_operation", effect.operation)
-                element.set("attr_clear_interval", f"{effect.interval_ms}ms")
-            element.set("attr_is_remote", "0")
-            return element
-        if isinstance(effect, fx.AttrdPurge):
-            element.set("task", "peer-remove")
-            element.set("reap", "true")
-            element.set("attr_host", effect.host)
-            return element
-        element.set("task", "update")
-        many = len(effect.values) > 1
-        for name, value in effect.values:
-            part = etree.SubElement(element, "op") if many else element
-            part.set("attr_name", name)
-            if many:
-                part.set("task", "update")
-            if value is not None:
-                part.set("attr_value", value)
-            part.set("attr_host", effect.host)
-            part.set("attr_set_type", "instance_attributes")
-            part.set("attr_is_remote", "0")
-            part.set("attr_is_private", "0")
-        return element
+            interval = f"{effect.interval_ms}ms" if effect.operation else None
+            await self._client.clear_failures(effect.resource, effect.operation or None, interval, effect.host)
+        elif isinstance(effect, fx.AttrdPurge):
+            await self._client.remove_node(effect.host)
+        elif len(effect.values) == 1:
+            await self._client.update(*effect.values[0], effect.host)
+        else:
+            await self._client.update_together(effect.values, effect.host)
 
     async def close(self) -> None:
         await self._worker.drain(1.0)
-        if self._ipc is not None:
-            await self._ipc.close()
+        await self._client.close()
 
 
 class FencerPort:
@@ -294,8 +260,8 @@ class FencerPort:
         self._on_notice = on_notice
         self._client: FencerClient | None = None
         self._ready = asyncio.Event()
-        self._keeper = asyncio.get_running_loop().create_task(self._keep())
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
+        self._tasks.start(self._keep())
 
     async def _keep(self) -> None:
         while True:
@@ -315,9 +281,7 @@ class FencerPort:
             await asyncio.sleep(_RECONNECT)
 
     def fence(self, asked: fx.RequestFencing) -> None:
-        task = asyncio.get_running_loop().create_task(self._fence(asked))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._fence(asked))
 
     async def _fence(self, asked: fx.RequestFencing) -> None:
         ok, has_device = False, True
@@ -344,9 +308,7 @@ class FencerPort:
         self._on_notice(target, action, element.get("st_origin", ""), ok)
 
     async def close(self) -> None:
-        self._keeper.cancel()
-        for task in list(self._tasks):
-            task.cancel()
+        await self._tasks.cancel()
         if self._client is not None:
             await self._client.close()
 
@@ -384,7 +346,10 @@ class SchedulerPort:
             self._ipc.send(message)
         except _FAILURES as error:
             log.warning("scheduler: %s", error)
+            ipc = self._ipc
             self._lost()
+            if ipc is not None:
+                await ipc.close()
 
     def _event(self, element: etree._Element) -> None:
         reference = element.get("reference", "")

@@ -18,6 +18,7 @@ from hashell.ra.process import RunningProcess
 from hashell.ra.registry import AgentRegistry, agent_folder, standard_classes
 from hashell.ra.secrets import secrets_folder
 from hashell.ra.stonith import StonithClass
+from hashell.stack.background import BackgroundTasks
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.lrmd.core import Executor
 from hashell.stack.lrmd.effects import FetchMetadata, Kill, Notify, Reply, Run, RunAlert
@@ -49,7 +50,7 @@ class ExecutorDaemon:
         self._core = Executor(time.monotonic(), _start_state())
         self._timers = TimerTable(self._timer)
         self._runs: dict[int, asyncio.Task[None]] = {}
-        self._fetches: dict[asyncio.Task[None], None] = {}
+        self._fetches = BackgroundTasks()
         self._closing = False
         self._server = PacemakerServer(
             settings, "lrmd", on_request=self._request, on_close=self._closed, on_connect=self._connected
@@ -65,7 +66,8 @@ class ExecutorDaemon:
         self._closing = True
         await self._server.close()
         self._timers.cancel_all()
-        tasks = [*self._runs.values(), *self._fetches]
+        await self._fetches.cancel()
+        tasks = list(self._runs.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -108,9 +110,7 @@ class ExecutorDaemon:
                     if (task := self._runs.get(run)) is not None:
                         task.cancel()
                 case FetchMetadata():
-                    task = asyncio.create_task(self._fetch(effect))
-                    self._fetches[task] = None
-                    task.add_done_callback(lambda done: self._fetches.pop(done, None))
+                    self._fetches.start(self._fetch(effect))
                 case SetTimer(name, seconds):
                     self._timers.set(name, seconds)
                 case CancelTimer(name):

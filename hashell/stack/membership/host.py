@@ -83,8 +83,8 @@ class RingHost:
             common.SetTimer: lambda e: timers.set(e.name, e.seconds),
             common.CancelTimer: lambda e: timers.cancel(e.name),
             common.LogLine: lambda e: log.log(log_level(e.level), "%s", e.text),
-            ring.StoreRingId: lambda e: self.storage.store_ring_seq(e.seq),
-            ring.StoreExpectedVotes: lambda e: self.storage.store_expected_votes(e.expected),
+            ring.StoreRingId: lambda e: self._store(self.storage.store_ring_seq, e.seq),
+            ring.StoreExpectedVotes: lambda e: self._store(self.storage.store_expected_votes, e.expected),
             ring.FlushSockets: lambda e: self._flushed(transport.flush()),
             ring.SyncState: lambda e: self.cpg.balance(),
             ring.ReloadConfig: lambda e: self.reload(),
@@ -130,6 +130,14 @@ class RingHost:
     def stop(self, code: int) -> None:
         self.exit_code = code
         self.stopping.set()
+
+    def _store(self, write: Callable[[int], None], value: int) -> None:
+        try:
+            write(value)
+        except OSError as error:
+            # A node that comes back with an old ring id could take part in a ring that it has left.
+            log.critical("the ring's state cannot be stored in %s: %s; leaving", self.settings.ring_dir, error)
+            self.stop(int(ExitCode.CANTCREAT))
 
     def _die(self, effect: ring.Die) -> None:
         log.critical("%s", effect.reason)
@@ -244,7 +252,7 @@ class RingHost:
         cmap.put_number("config.reload_in_progress", CmapType.U8, 1)
         try:
             facts, addresses, values = self._reload()
-        except HashellError as error:
+        except (HashellError, OSError) as error:
             log.error("configuration not reloaded: %s", error)
             failed = str(error)
             self.perform(self.node.call(lambda: status(int(ExitCode.CONFIG), failed)))

@@ -9,7 +9,6 @@ import random
 import sys
 import time
 import uuid
-from typing import Any
 
 from lxml import etree
 
@@ -22,6 +21,7 @@ from hashell.ra.environment import daemon_environment
 from hashell.ra.fence import FenceAgents
 from hashell.ra.registry import agent_folder
 from hashell.ra.secrets import SecretMissing, resolve, secrets_folder
+from hashell.stack.background import BackgroundTasks
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.runtime import TimerTable, log_level
 from hashell.stack.settings import NodeSettings
@@ -45,7 +45,7 @@ def _moment() -> Moment:
 
 
 class FencerDaemon:
-    """Carries out the effects of one Fencer. `lost` is set when the cluster is gone."""
+    """Carries out the effects of one Fencer. `lost` is set when the cluster is gone, or work has failed inside."""
 
     def __init__(self, settings: NodeSettings) -> None:
         env = daemon_environment(settings, os.environ, sys.executable)
@@ -54,10 +54,11 @@ class FencerDaemon:
         self._agents = FenceAgents(env, sys.executable, agent_folder(settings))
         self._core = Fencer(settings.name)
         self._timers = TimerTable(lambda name: self._apply(self._core.timer(name, _moment())))
-        self._tasks: dict[asyncio.Task[None], None] = {}
         self._cib: CibClient | None = None
         self._rebuild: asyncio.Handle | None = None
         self.lost = asyncio.Event()
+        self._tasks = BackgroundTasks()
+        self._following = BackgroundTasks(self.lost.set)
         self._link = ClusterLink(
             settings, "stonith-ng", on_message=self._message, on_peers=self._peers, on_lost=self.lost.set
         )
@@ -74,25 +75,18 @@ class FencerDaemon:
             self._core = Fencer(self._link.name)
             self._peers(self._link.peers.active(), self._link.peers.active(), [])
         await self._server.start()
-        self._keep(self._follow_cib())
+        self._following.start(self._follow_cib())
 
     async def close(self) -> None:
         await self._server.close()
         self._timers.cancel_all()
         if self._rebuild:
             self._rebuild.cancel()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._following.cancel()
+        await self._tasks.cancel()
         if self._cib:
             await self._cib.close()
         await self._link.close()
-
-    def _keep(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks[task] = None
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     # --- the CIB
 
@@ -163,9 +157,9 @@ class FencerDaemon:
                 case SendPeers(element, to):
                     self._link.send(element, to=to or None)
                 case RunAgent():
-                    self._keep(self._run(effect))
+                    self._tasks.start(self._run(effect))
                 case FetchAgent(agent):
-                    self._keep(self._fetch(agent))
+                    self._tasks.start(self._fetch(agent))
                 case Answer(_, (client, request), sync, element):
                     self._answer(client, request, sync, element)
                 case ClientEvent(ident, element):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lxml import etree
 
@@ -90,6 +90,24 @@ class AttrdClient:
         ):
             if text is not None:
                 element.set(key, text)
+        await self._acknowledged(element)
+
+    async def update_together(
+        self,
+        values: Sequence[tuple[str, str | None]],
+        node: str | None = None,
+        *,
+        set_type: str = "instance_attributes",
+    ) -> None:
+        """Set several attributes of one node in one message, so that no reader sees one without the others."""
+        element = self._command("update")
+        for name, value in values:
+            part = etree.SubElement(element, "op", task="update", attr_name=name, attr_set_type=set_type)
+            for key, text in (("attr_value", value), ("attr_host", node)):
+                if text is not None:
+                    part.set(key, text)
+            part.set("attr_is_remote", "0")
+            part.set("attr_is_private", "0")
         await self._acknowledged(element)
 
     async def set_dampening(self, name: str, dampen: str, node: str | None = None) -> None:

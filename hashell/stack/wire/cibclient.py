@@ -85,16 +85,22 @@ class CibClient:
         `subscribe` follows the CIB from the start; by default it does when there is an `on_diff`.
         """
         await self._ipc.connect(wait)
+        try:
+            await self._register()
+            if subscribe if subscribe is not None else self._on_diff is not None:
+                await self.subscribe()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _register(self) -> None:
         hello = etree.Element("cib_command", t="cib", cib_op="register", cib_clientname=self.name)
         hello.set("cib_callid", "1")
         hello.set("cib_callopt", str(int(CallOption.SYNC_CALL)))
         answer = await self._ipc.request(hello)
         self.client_id = answer.get("cib_clientid", "")
         if answer.get("cib_op") != "register" or not self.client_id:
-            await self._ipc.close()
             raise IpcError(errno.EPROTO, "the CIB manager did not register us")
-        if subscribe if subscribe is not None else self._on_diff is not None:
-            await self.subscribe()
 
     async def subscribe(self) -> etree._Element:
         """Read the whole CIB into `cib` and follow it; returns it."""

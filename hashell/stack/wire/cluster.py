@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import itertools
 import logging
@@ -84,6 +85,7 @@ class ClusterLink:
         self._quorum: QuorumClient | None = None
         self._up = False
         self._joined = False
+        self._asked_to_join = False
 
     @property
     def peers(self) -> PeerCache:
@@ -159,6 +161,9 @@ class ClusterLink:
                 log.warning("corosync.conf has no quorum provider: the cluster is always quorate")
             await self._quorum.track()
         await link.join(cpg.group_name(self.group))
+        if not self._up:
+            raise IpcError(errno.ENOTCONN, "the membership daemon went away")
+        self._asked_to_join = True
 
     async def close(self) -> None:
         """Leave the group and disconnect; `on_lost` is not called."""
@@ -169,7 +174,7 @@ class ClusterLink:
         await self._disconnect()
 
     async def _disconnect(self) -> None:
-        self._up = self._joined = False
+        self._up = self._joined = self._asked_to_join = False
         for client in (self._cpg, self._quorum):
             if client:
                 await client.close()
@@ -179,8 +184,9 @@ class ClusterLink:
         if not self._up:
             return
         self._up = False
-        if self._joined:
-            self._joined = False
+        # Before that it is for the attempt to connect to fail, and to be made again.
+        if self._joined or self._asked_to_join:
+            self._joined = self._asked_to_join = False
             if self._on_lost:
                 self._on_lost()
 

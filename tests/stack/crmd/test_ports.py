@@ -13,6 +13,7 @@ from lxml import etree
 from hashell.stack.crmd import effects as fx
 from hashell.stack.crmd.ports import AttributesPort, CibPort, SchedulerPort
 from hashell.stack.settings import NodeSettings
+from hashell.stack.wire.cibclient import CibClient
 from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request
 
@@ -104,7 +105,7 @@ async def test_attributes_are_asked_for_in_order_and_after_a_restart(settings: N
         client.ack(request, 112)
 
     server = await serve(settings, "attrd", answer)
-    port = AttributesPort(settings, "n1")
+    port = AttributesPort(settings)
     port.do(fx.AttrdUpdate("n2", (("shutdown", "17"),)))
     port.do(fx.AttrdUpdate("n2", (("last-failure-a#x_0", "17"), ("fail-count-a#x_0", "value++"))))
     port.do(fx.AttrdClearFailures("n2", "a", "monitor", 10000))
@@ -143,4 +144,25 @@ async def test_a_scheduler_that_dies_answers_with_nothing(settings: NodeSettings
         await until(lambda: len(replies) == number)  # noqa: B023
     assert replies == [("r1", True, "file"), ("r2", False, ""), ("r3", True, "file")]
     await port.close()
+    await server.close()
+
+
+async def test_a_request_that_is_too_long_for_the_scheduler_leaves_no_connection_behind(settings: NodeSettings) -> None:
+    server = await serve(settings, "pengine", lambda _client, _request: None)
+    replies: list[tuple[str, bool]] = []
+    port = SchedulerPort(settings, lambda ref, graph, _file: replies.append((ref, graph is not None)))
+    huge = etree.Element("cib")
+    huge.text = os.urandom(24 * 1024 * 1024).hex()
+    port.invoke("r1", huge, "3.20.0")
+    await until(lambda: replies == [("r1", False)])
+    await until(lambda: not server.clients)
+    await port.close()
+    await server.close()
+
+
+async def test_a_cib_manager_that_does_not_register_us_leaves_no_connection_behind(settings: NodeSettings) -> None:
+    server = await serve(settings, "cib_rw", lambda client, request: client.ack(request, 1))
+    with pytest.raises(IpcError, match="did not register"):
+        await CibClient(settings, "test").connect(DEADLINE)
+    await until(lambda: not server.clients)
     await server.close()

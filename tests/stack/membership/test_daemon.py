@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -332,3 +333,13 @@ def test_a_damaged_ring_file_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "ringid_7").read_bytes() == (0x1234).to_bytes(8, "little")
     assert (tmp_path / "ringid_7").stat().st_mode & 0o777 == 0o600
     assert storage.ring_seq() == 0x1234
+
+
+async def test_a_node_that_cannot_keep_its_ring_id_leaves(lab: Lab) -> None:
+    await lab.ring(1)
+    host = lab.hosts[1]
+    shutil.rmtree(lab.settings(1).ring_dir)
+    lab.settings(1).ring_dir.write_text("in the way")
+    await lab.start(2)
+    await until(host.stopping.is_set)
+    assert host.exit_code == ExitCode.CANTCREAT

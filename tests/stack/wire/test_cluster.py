@@ -127,6 +127,16 @@ async def test_losing_the_membership_daemon_is_told_once(ring):
     await daemon.link.close()
 
 
+async def test_a_loss_before_the_first_view_of_the_group_is_told(ring, monkeypatch):
+    monkeypatch.setattr(ring, "confchg", lambda *_args, **_more: None)
+    daemon = Daemon(ring)
+    await daemon.link.connect()
+    await ring.close()
+    await until(lambda: daemon.lost)
+    assert not daemon.changes and daemon.lost == 1
+    await daemon.link.close()
+
+
 async def test_eviction_is_a_loss(ring):
     daemon = Daemon(ring)
     await daemon.link.connect()

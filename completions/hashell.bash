@@ -2,10 +2,11 @@
 
 _hashell_level() {
     case "$1" in
-    /) echo "check cib cluster completion configure corosync demo fmt maintenance monitor node options ra resource simulate status verify why" ;;
-    configure) echo "acl_group acl_target alert assist bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property graph group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket rsctest save schema set show tag undo upgrade user validate-all verify xml" ;;
+    /) echo "check cib cluster completion configure corosync demo fmt maintenance monitor node options ra resource script simulate status verify why" ;;
+    configure) echo "acl_group acl_target alert assist bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property graph group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket rsctest save schema set show tag template undo upgrade user validate-all verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
     configure/assist) echo "template weak-bond" ;;
+    configure/template) echo "apply delete edit list load new show" ;;
     resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores secret start status stop trace unmanage untrace utilization why" ;;
     node) echo "attribute clearstate delete fence maintenance online ready server show standby status-attr utilization" ;;
     cluster) echo "destroy kill restart start status stop wait_for_startup" ;;
@@ -14,6 +15,7 @@ _hashell_level() {
     corosync) echo "get reload show status" ;;
     ra) echo "classes info list providers" ;;
     options) echo "reset save set show" ;;
+    script) echo "json list run show verify" ;;
     *) return 1 ;;
     esac
 }
@@ -53,6 +55,7 @@ _hashell_words() {
     cib/new:1) echo "withstatus force empty" ;;
     maintenance/action:1) echo "start stop monitor promote demote validate-all" ;;
     corosync/status:0) echo "ring quorum cpg" ;;
+    script/list:0) echo "all names" ;;
     *) return 1 ;;
     esac
 }

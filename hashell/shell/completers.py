@@ -24,6 +24,7 @@ def values(session: Session, name: str, word: str) -> list[Candidate]:
         "ids": _ids, "specs": _specs, "resources": _resources, "primitives": _primitives, "groups": _groups,
         "nodes": _nodes, "agents": _agents, "classes": _classes, "providers": _providers,
         "properties": _properties, "schemas": _schemas, "load": _load, "shadows": _shadows, "options": _options,
+        "scripts": _scripts, "templates": _templates, "script_values": _script_values,
     }.get(name)
     if name == "files":
         return _files(word)
@@ -113,6 +114,25 @@ def _options(session: Session) -> list[Candidate]:
     from hashell.shell.preferences import PREFERENCES
 
     return [Candidate(name, preference.about) for name, preference in PREFERENCES.items()]
+
+
+def _scripts(session: Session) -> list[Candidate]:
+    from hashell.shell.wizards import load_wizard, wizard_names
+
+    return [Candidate(name, load_wizard(name).summary) for name in wizard_names()]
+
+
+def _script_values(session: Session) -> list[Candidate]:
+    from hashell.shell.wizards import load_wizard, wizard_names
+
+    found = {p.name: p.about for name in wizard_names() for p in load_wizard(name).parameters}
+    return [Candidate(f"{name}=", about) for name, about in sorted(found.items())]
+
+
+def _templates(session: Session) -> list[Candidate]:
+    from hashell.shell.commands.template import saved_names
+
+    return [Candidate(name, "template") for name in saved_names()]
 
 
 def _load(session: Session) -> list[Candidate]:

@@ -148,12 +148,11 @@ class Workspace:
         """Show what was changed meanwhile in the objects that are changed here too."""
         before, ours, theirs = (Configuration(c, self.agents, self.parser) for c in (base, mine, current))
         touched = {object_id(e): None for e in [*changed(ours, before), *changed(before, ours)]}
-        other = [name for e in [*changed(theirs, before), *changed(before, theirs)] if (name := object_id(e)) in touched]
-        for name in dict.fromkeys(other):
-            texts = [c.text_of(e).splitlines() if (e := c.find(name)) is not None else []
-                     for c in (theirs, ours)]
+        other = {object_id(e): None for e in [*changed(theirs, before), *changed(before, theirs)]}
+        for name in [name for name in other if name in touched]:
+            now, wanted = (_lines(config, name) for config in (theirs, ours))
             self.session.out(f"{name} as it is now (-) and as you want it (+):")
-            for line in list(difflib.unified_diff(*texts, lineterm="", n=99))[3:]:
+            for line in list(difflib.unified_diff(now, wanted, lineterm="", n=99))[3:]:
                 self.session.out(f"  {line}")
 
     def _approve(self, force: bool) -> None:
@@ -174,6 +173,11 @@ class Workspace:
 
     def _insist(self) -> bool:
         return self.session.ask("Do you still want to commit?")
+
+
+def _lines(config: Configuration, name: str) -> list[str]:
+    element = config.find(name)
+    return config.text_of(element).splitlines() if element is not None else []
 
 
 def _as_warning(finding: Diagnostic) -> Diagnostic:

@@ -40,6 +40,7 @@ class Connection:
         self._setup = setup
         self._folder = ""
         self._end: DatagramEnd | RingEnd | None = None
+        self._rest: asyncio.Handle | None = None
         self._warned = False
 
     def __repr__(self) -> str:
@@ -125,9 +126,13 @@ class Connection:
                 self._server._drop(self, "")
                 return
             self._server._deliver(self, message)
-        if end is not None and end.announced_on_setup:
+        if end is not None and end.announced_on_setup and self._rest is None:
             # What announced the rest has been read already.
-            asyncio.get_running_loop().call_soon(self._readable)
+            self._rest = asyncio.get_running_loop().call_soon(self._read_rest)
+
+    def _read_rest(self) -> None:
+        self._rest = None
+        self._readable()
 
     def warn(self, text: str) -> None:
         """Log the first fault of this client; the rest only at debug level, so that garbage cannot fill the log."""

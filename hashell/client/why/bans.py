@@ -251,6 +251,17 @@ def _clone_node_max(case: Case, rsc: Resource, entry: Entry, node: Node, depth: 
                   text=f"{node.name} runs clone-node-max={most} of {clone.id} already")]
 
 
+def _ordering(case: Case, rsc: Resource, entry: Entry, node: Node, depth: int) -> list[Cause]:
+    first = entry.other
+    if first is None:
+        return []
+    from hashell.client.why.stopped import stopped_causes
+
+    deeper = tuple(stopped_causes(case, first, depth + 1)[:1]) if depth < DEEPEST else ()
+    return [Cause(kind=entry.kind, id=case.ordering(first, rsc), because=deeper,
+                  text=f"an instance of {first.id} has to be started on the same node before, and none is going to be")]
+
+
 def _connection(case: Case, rsc: Resource, entry: Entry, node: Node, depth: int) -> list[Cause]:
     return [Cause(kind=entry.kind, node=node.name, text=f"it cannot run on the guest or remote node {node.name}")]
 
@@ -262,6 +273,7 @@ def _failures(case: Case, rsc: Resource, entry: Entry, node: Node, depth: int) -
 _WRITERS: dict[str, _Writer] = {
     Kind.LOCATION: _location, Kind.HEALTH: _health, Kind.TICKET: _ticket, Kind.ORPHAN: _orphan, Kind.LOCK: _lock,
     Kind.EXCLUSIVE: _exclusive, Kind.COLOCATION: _colocation, Kind.DEPENDENT: _dependent, Kind.CAPACITY: _capacity,
+    Kind.ORDERING: _ordering,
     Kind.CLONE_MAX: _clone_max, Kind.CLONE_NODE_MAX: _clone_node_max, Kind.CONNECTION: _connection,
     Kind.THRESHOLD: _failures, Kind.FAILED_STOP: _failures, Kind.FAILURE_BAN: _failures,
     Kind.FATAL_FAILURE: _failures, Kind.ON_FAIL_STOP: _failures,

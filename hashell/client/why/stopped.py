@@ -8,7 +8,8 @@ from hashell.client.why.answer import Cause, shortest_first
 from hashell.client.why.bans import DEEPEST, hindrances, ticket_cause
 from hashell.client.why.failures import failure_causes, name_of
 from hashell.client.why.nodes import maintenance
-from hashell.stack.pengine.kinds import Role, Variant, parse_role
+from hashell.client.why.waiting import several_nodes, start_hindrances
+from hashell.stack.pengine.kinds import MultiplyActive, Role, Variant, parse_role
 from hashell.stack.pengine.ledger import Kind
 
 if TYPE_CHECKING:
@@ -44,11 +45,13 @@ def unmanaged_causes(case: Case, rsc: Resource) -> list[Cause]:
     for entry in case.facts(rsc, Kind.NODE_MAINTENANCE):
         if entry.node is not None:
             found.append(maintenance(case, entry.node))
-    if rsc.blocked and case.facts(rsc, Kind.MULTIPLE):
-        where = ", ".join(node.name for node in rsc.active_nodes)
-        found.append(Cause(kind=Kind.MULTIPLE,
-                           text=f"it runs on several nodes at once ({where}), multiple-active=block",
-                           remedy=f"resource restart {name_of(rsc)}"))
+    if rsc.blocked:
+        beside = rsc.parent.children if rsc.parent is not None else [rsc]
+        for each in beside:
+            if case.facts(each, Kind.MULTIPLE):
+                cause = several_nodes(each)
+                found.append(Cause(kind=cause.kind, text=f"{cause.text}: stop it by hand on all but one, then clean up",
+                                   remedy=f"resource refresh {name_of(each)}"))
     if case.ws.in_maintenance:
         found.append(Cause(kind="maintenance-mode", id=case.option("maintenance-mode"),
                            text="the whole cluster is in maintenance (maintenance-mode=true)",
@@ -99,12 +102,12 @@ def stopped_causes(case: Case, rsc: Resource, depth: int = 0) -> list[Cause]:
     wanted = target_cause(case, rsc)
     if wanted is not None:
         return [wanted]
+    if case.facts(rsc, Kind.MULTIPLE) and rsc.multiply_active_policy == MultiplyActive.STOP:
+        return [several_nodes(rsc)]
     found = [cause for entry in case.facts(rsc, Kind.ON_FAIL_STOP) for cause in failure_causes(case, rsc, entry, None)]
     if found:
         return shortest_first(found)
     if rsc.assigned_node is not None:
-        from hashell.client.why.waiting import start_hindrances
-
         return start_hindrances(case, rsc, depth)
     nodes = [node for node in ws.nodes if not node.is_pacemaker_remote()] or ws.nodes
     return _everywhere([(node.name, hindrances(case, rsc, node, depth)) for node in nodes])

@@ -9,7 +9,7 @@ from hashell.client.why.bans import DEEPEST
 from hashell.client.why.nodes import node_causes
 from hashell.stack.pengine.actions.create import effective_quorum_policy
 from hashell.stack.pengine.kinds import ActionFlag as Act
-from hashell.stack.pengine.kinds import Needs, QuorumPolicy, Role
+from hashell.stack.pengine.kinds import Needs, QuorumPolicy
 from hashell.stack.pengine.ledger import Kind
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _same_tree(one: Resource, two: Resource) -> bool:
 
 def restart_causes(case: Case, rsc: Resource) -> list[Cause]:
     """Why a resource that stays where it is has to be stopped and started, or demoted, on the way."""
-    found: list[Cause] = []
+    found = _own_restart_causes(case, rsc)
     for action in required(rsc, "stop", "demote", "start", "promote"):
         for loss in case.losses(action):
             cause = loss.cause
@@ -148,8 +148,28 @@ def restart_causes(case: Case, rsc: Resource) -> list[Cause]:
     for action in required(rsc, "stop", "start", "demote", "promote"):
         if action.reason:
             found.append(Cause(kind="action", text=f"its {action.task} is due to {action.reason}"))
+    change = case.changes.get(rsc.id)
+    if not found and change is not None and change.reason:
+        found.append(Cause(kind="action", text=f"it is {change.reason}"))
     return shortest_first(found)
 
 
-def role_name(role: int) -> str:
-    return Role.TEXT[role].lower()
+def _own_restart_causes(case: Case, rsc: Resource) -> list[Cause]:
+    """Causes that lie in the resource itself."""
+    found: list[Cause] = []
+    for entry in case.facts(rsc, Kind.PARAMETERS):
+        found.append(Cause(kind=entry.kind, id=entry.id, text="its parameters have changed since it was started"))
+    if len(rsc.active_nodes) > 1:
+        found.append(several_nodes(rsc))
+    for inside in rsc.launched:
+        if inside.failed:
+            found.append(Cause(kind="failed", text=f"{inside.display_id()}, which it holds, has failed",
+                               remedy=f"resource cleanup {inside.display_id()}"))
+    return found
+
+
+def several_nodes(rsc: Resource) -> Cause:
+    where = ", ".join(node.name for node in rsc.active_nodes)
+    policy = rsc.multiply_active_policy
+    return Cause(kind=Kind.MULTIPLE, text=f"{rsc.display_id()} runs on several nodes at once ({where}), "
+                                          f"multiple-active={policy}")

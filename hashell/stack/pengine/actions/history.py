@@ -11,6 +11,7 @@ from hashell.stack.pengine.assign.nodes import node_ok
 from hashell.stack.pengine.kinds import ActionFlag as Act
 from hashell.stack.pengine.kinds import DigestResult, Variant
 from hashell.stack.pengine.kinds import Order as Rel
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.order.create import new_ordering, order_tasks
 from hashell.stack.pengine.unpack.digests import compare_digests, needs_address
 from hashell.stack.pengine.unpack.entry import Entry, active_range, sorted_entries
@@ -153,6 +154,8 @@ def _force_restart(ws: WorkingSet, rsc: Resource, entry: Entry, node: Node) -> N
     task = "start" if entry.is_probe() or entry.task in _AS_START else entry.task
     required = new_action(ws, rsc, op_key(rsc, task, entry.interval), task, None, False)
     set_reason(required, _RESTART_REASON, overwrite=True)
+    if ws.ledger is not None:
+        ws.ledger.add(Kind.PARAMETERS, rsc, node, None, entry.id)
     trigger_unfencing(ws, rsc, node, "Device parameters changed")
 
 
@@ -168,6 +171,8 @@ def schedule_reload(ws: WorkingSet, rsc: Resource, node: Node | None) -> None:
         rsc_op(ws, rsc, "stop", node, False)
         return
     rsc.reload = True
+    if ws.ledger is not None:
+        ws.ledger.add(Kind.PARAMETERS, rsc, node)
     reload = rsc_op(ws, rsc, "reload-agent", node, False)
     set_reason(reload, _RESTART_REASON)
     flags = Rel.ORDERED | Rel.THEN_CANCELS_FIRST

@@ -10,6 +10,7 @@ from hashell.stack.pengine.assign.final import assign_resource
 from hashell.stack.pengine.assign.nodes import add_scores, any_usable, copy_table, sort_entries
 from hashell.stack.pengine.assign.queries import ASSIGNED, any_leaf, matches, single_location
 from hashell.stack.pengine.kinds import INF, Role, Variant
+from hashell.stack.pengine.ledger.kinds import Kind
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.relations import Colocation
@@ -177,6 +178,8 @@ def _clone_primary(
         if instance is not None:
             return apply_colocation(ws, dependent, instance, coloc, for_dependent)
         if coloc.score >= INF:
+            if ws.ledger is not None:
+                ws.ledger.add(Kind.COLOCATION, dependent, None, -INF, coloc.id, coloc.primary)
             assign_resource(ws, dependent, None, force=True, stop_if_fail=True)
         return 0
     if coloc.score >= INF:
@@ -209,6 +212,8 @@ def _bundle_primary(
         if container is not None:
             return apply_colocation(ws, dependent, container, coloc, for_dependent)
         if coloc.score >= INF:
+            if ws.ledger is not None:
+                ws.ledger.add(Kind.COLOCATION, dependent, None, -INF, coloc.id, coloc.primary)
             assign_resource(ws, dependent, None, force=True, stop_if_fail=True)
         return 0
     total = 0

@@ -19,6 +19,8 @@ class Kind:
     EXCLUSIVE = "exclusive-discovery"
     COLOCATION = "colocation"
     DEPENDENT = "dependent"  #: the wishes of what must or should run with the resource
+    PARAMETERS = "parameters"  #: the parameters changed since the last operation
+    ORDERING = "ordering"  #: an interleaved clone has no instance there that could be first
     CAPACITY = "utilization"
     CLONE_MAX = "clone-max"
     CLONE_NODE_MAX = "clone-node-max"

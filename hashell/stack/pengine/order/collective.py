@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.actions.create import newest_action
 from hashell.stack.pengine.assign.compatible import compatible_instance, instances_of
+from hashell.stack.pengine.kinds import INF, Variant
 from hashell.stack.pengine.kinds import ActionFlag as Act
 from hashell.stack.pengine.kinds import Order as Rel
-from hashell.stack.pengine.kinds import Variant
+from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.order.base import FIRST, THEN, update_base
 from hashell.stack.pengine.order.flagsof import action_flags, base_task
 from hashell.stack.pengine.order.relate import relate
@@ -124,6 +125,8 @@ def _update_interleaved(
 
                 if assign_resource(ws, then_instance, None, force=True, stop_if_fail=True):
                     changed |= THEN
+                    if ws.ledger is not None:
+                        ws.ledger.add(Kind.ORDERING, then_instance, None, -INF, "", first.rsc)
             continue
         first_part = _instance_action(first, first_instance, first_task, node, is_first=True)
         then_part = _instance_action(then, then_instance, then.task, node, is_first=False)

@@ -2,20 +2,23 @@
 
 _hashell_level() {
     case "$1" in
-    /) echo "check cib cluster completion configure corosync demo fmt maintenance monitor node options ra resource script simulate status verify why" ;;
-    configure) echo "acl_group acl_target alert assist bundle clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property graph group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket rsctest save schema set show tag template undo upgrade user validate-all verify xml" ;;
+    /) echo "check cib cluster completion configure corosync demo fmt maintenance monitor node options ra resource script simulate site status verify why" ;;
+    configure) echo "acl_group acl_target alert assist bundle cibstatus clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property graph group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket rsctest save schema set show tag template undo upgrade user validate-all verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
     configure/assist) echo "template weak-bond" ;;
     configure/template) echo "apply delete edit list load new show" ;;
+    configure/cibstatus) echo "load node op origin quorum run save show ticket" ;;
     resource) echo "ban cleanup clear constraints demote failcount locate maintenance manage meta move operations param promote refresh restart scores secret start status stop trace unmanage untrace utilization why" ;;
     node) echo "attribute clearstate delete fence maintenance online ready server show standby status-attr utilization" ;;
     cluster) echo "destroy kill restart start status stop wait_for_startup" ;;
-    cib) echo "commit delete diff import list new reset use" ;;
+    cib) echo "cibstatus commit delete diff import list new reset use" ;;
+    cib/cibstatus) echo "load node op origin quorum run save show ticket" ;;
     maintenance) echo "action off on" ;;
     corosync) echo "get reload show status" ;;
     ra) echo "classes info list providers" ;;
     options) echo "reset save set show" ;;
     script) echo "json list run show verify" ;;
+    site) echo "ticket" ;;
     *) return 1 ;;
     esac
 }
@@ -36,6 +39,14 @@ _hashell_words() {
     configure/upgrade:0) echo "force" ;;
     configure/ptest:0) echo "nograph v scores utilization actions" ;;
     configure/simulate:0) echo "nograph v scores utilization actions" ;;
+    configure/cibstatus/show:0) echo "changed" ;;
+    configure/cibstatus/quorum:0) echo "true false" ;;
+    configure/cibstatus/node:1) echo "online offline unclean" ;;
+    configure/cibstatus/ticket:1) echo "grant revoke activate standby" ;;
+    configure/cibstatus/op:0) echo "monitor probe start stop promote demote" ;;
+    configure/cibstatus/op:2) echo "success unknown args unimplemented perm installed configured not_running promoted failed_promoted" ;;
+    configure/cibstatus/run:0) echo "scores" ;;
+    configure/cibstatus/simulate:0) echo "scores" ;;
     resource/maintenance:1) echo "on off" ;;
     resource/move:2) echo "--keep --lifetime force" ;;
     resource/migrate:2) echo "--keep --lifetime force" ;;
@@ -53,9 +64,18 @@ _hashell_words() {
     node/utilization:1) echo "set delete show" ;;
     node/status-attr:1) echo "set delete show" ;;
     cib/new:1) echo "withstatus force empty" ;;
+    cib/cibstatus/show:0) echo "changed" ;;
+    cib/cibstatus/quorum:0) echo "true false" ;;
+    cib/cibstatus/node:1) echo "online offline unclean" ;;
+    cib/cibstatus/ticket:1) echo "grant revoke activate standby" ;;
+    cib/cibstatus/op:0) echo "monitor probe start stop promote demote" ;;
+    cib/cibstatus/op:2) echo "success unknown args unimplemented perm installed configured not_running promoted failed_promoted" ;;
+    cib/cibstatus/run:0) echo "scores" ;;
+    cib/cibstatus/simulate:0) echo "scores" ;;
     maintenance/action:1) echo "start stop monitor promote demote validate-all" ;;
     corosync/status:0) echo "ring quorum cpg" ;;
     script/list:0) echo "all names" ;;
+    site/ticket:0) echo "grant revoke standby activate show time delete" ;;
     *) return 1 ;;
     esac
 }

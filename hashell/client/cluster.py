@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from lxml import etree
 
@@ -38,6 +38,10 @@ class Cluster(ABC):
     @abstractmethod
     async def replace(self, new: etree._Element) -> None:
         """Make `new` the whole CIB whatever was there before."""
+
+    @abstractmethod
+    async def set_ticket(self, ticket: str, values: Mapping[str, str] | None) -> None:
+        """Set attributes of a site ticket's state (granted, standby, last-granted); None deletes the state."""
 
     def on_change(self, callback: Callable[[], None]) -> None:  # noqa: B027  # a file never calls back
         """Call back after every change of the CIB. A file does not change by itself."""

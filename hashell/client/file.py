@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Mapping
 
 from lxml import etree
 
@@ -56,6 +57,22 @@ class CibFile(Cluster):
 
     async def replace(self, new: etree._Element) -> None:
         self._write(_bumped(self.read(), new))
+
+    async def set_ticket(self, ticket: str, values: Mapping[str, str] | None) -> None:
+        root = self.read()
+        status = root.find("status")
+        status = status if status is not None else etree.SubElement(root, "status")
+        tickets = status.find("tickets")
+        tickets = tickets if tickets is not None else etree.SubElement(status, "tickets")
+        state = next((t for t in tickets if t.get("id") == ticket), None)
+        if values is None:
+            if state is not None:
+                tickets.remove(state)
+        else:
+            state = state if state is not None else etree.SubElement(tickets, "ticket_state", id=ticket)
+            for name, value in values.items():
+                state.set(name, value)
+        self._write(_bumped(self.read(), root))
 
     def _write(self, root: etree._Element) -> None:
         try:

@@ -7,7 +7,7 @@ import contextlib
 import copy
 import errno
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
@@ -116,6 +116,20 @@ class LiveCluster(Cluster):
                 await self._cib.replace("configuration", configuration)
         except CibError as error:
             raise HashellError(Refused(what="the new configuration", reason=rc_text(error.rc))) from None
+
+    async def set_ticket(self, ticket: str, values: Mapping[str, str] | None) -> None:
+        status = etree.Element("status")
+        state = etree.SubElement(etree.SubElement(status, "tickets"), "ticket_state", id=ticket)
+        for name, value in (values or {}).items():
+            state.set(name, value)
+        try:
+            async with self._errors("the CIB manager", 120):
+                if values is None:
+                    await self._cib.delete("status", state)
+                else:
+                    await self._cib.modify("status", status)
+        except CibError as error:
+            raise HashellError(Refused(what=f"ticket {ticket}", reason=rc_text(error.rc))) from None
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)

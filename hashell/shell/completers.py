@@ -24,7 +24,7 @@ def values(session: Session, name: str, word: str) -> list[Candidate]:
         "ids": _ids, "specs": _specs, "resources": _resources, "primitives": _primitives, "groups": _groups,
         "nodes": _nodes, "agents": _agents, "classes": _classes, "providers": _providers,
         "properties": _properties, "schemas": _schemas, "load": _load, "shadows": _shadows, "options": _options,
-        "scripts": _scripts, "templates": _templates, "script_values": _script_values,
+        "scripts": _scripts, "templates": _templates, "script_values": _script_values, "tickets": _tickets,
     }.get(name)
     if name == "files":
         return _files(word)
@@ -133,6 +133,11 @@ def _templates(session: Session) -> list[Candidate]:
     from hashell.shell.commands.template import saved_names
 
     return [Candidate(name, "template") for name in saved_names()]
+
+
+def _tickets(session: Session) -> list[Candidate]:
+    found = session.workspace.config.configuration.iterfind("constraints/rsc_ticket")
+    return [Candidate(name, "ticket") for name in dict.fromkeys(e.get("ticket", "") for e in found)]
 
 
 def _load(session: Session) -> list[Candidate]:

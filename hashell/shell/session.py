@@ -51,6 +51,8 @@ class Session:
         self.stack: list[Level] = [self.root]
         self.left = False
         self.ignore_shadow = False  #: `cib use live` was said, whatever CIB_shadow is
+        self.made_up: object = None  #: the state of the cibstatus level
+        self.history: object = None  #: the source and limits of the history level
         self._loop = LoopThread()
         self._cluster: Cluster | None = None
         self._workspace: Workspace | None = None

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from hashell.client.file import write_atomically
+from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import HashellError
 from hashell.shell.diagnostics import CommandFailed, WrongArguments
 from hashell.shell.session import Session

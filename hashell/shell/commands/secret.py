@@ -6,8 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from hashell.atomicfile import write_atomically
 from hashell.client import changes
-from hashell.client.file import write_atomically
 from hashell.client.source import LiveSource, embedded_dir, embedded_nodes
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode

@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from hashell.client.file import write_atomically
+from hashell.atomicfile import write_atomically
 from hashell.grammar.apply import Mode
 from hashell.shell.commands.editing import editor_command
 from hashell.shell.commands.loading import apply_loaded

@@ -47,7 +47,7 @@ def _count(number: int, word: str) -> str:
 
 def fmt(session: Session, words: list[str]) -> ExitCode:
     """`fmt [--check|--diff] FILE…`: rewrite in place; `-` from standard input to standard output."""
-    from hashell.client.file import write_atomically
+    from hashell.atomicfile import write_atomically
     from hashell.grammar.formatter import format_text
     from hashell.grammar.parser import CrmParser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashell.shell.levels.cibstatus import cibstatus_level
 from hashell.shell.table import Argument, Command, Level
 
 _NAME = Argument("NAME", "shadows")
@@ -23,5 +24,5 @@ def cib_level() -> Level:
         Command("delete", "cib:delete", "delete a shadow CIB", (_NAME,), "delete NAME"),
         Command("list", "cib:list_", "list shadow CIBs", (), "list"),
         Command("import", "cib:import_", "make a shadow CIB of a file", (Argument("FILE", "files"), _OPT),
-                "import FILE [NAME]\n\nFor instance of a policy engine input: pe-input-12.bz2."),
-    ))
+                "import FILE|NUMBER [NAME]\n\nFor instance of a policy engine input: pe-input-12.bz2, or its number."),
+    ), (cibstatus_level(),))

@@ -12,6 +12,7 @@ from hashell.shell.levels.options import options_level
 from hashell.shell.levels.ra import ra_level
 from hashell.shell.levels.resource import resource_level
 from hashell.shell.levels.script import script_level
+from hashell.shell.levels.site import site_level
 from hashell.shell.levels.status import status_commands
 from hashell.shell.table import Argument, Command, Level
 
@@ -45,6 +46,6 @@ def root_level() -> Level:
                     (Argument("bash|zsh|fish", "", ("bash", "zsh", "fish")),), "completion bash|zsh|fish"),
         ),
         (configure_level(), resource_level(), node_level(), cluster_level(), cib_level(), maintenance_level(),
-         corosync_level(), ra_level(), options_level(), script_level()),
+         corosync_level(), ra_level(), options_level(), script_level(), site_level()),
         "Type a command, or the name of a level to enter it. TAB completes, `help COMMAND` explains.",
     )

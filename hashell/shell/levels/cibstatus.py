@@ -1,0 +1,35 @@
+"""The cibstatus level: what would be done in a state that is made up."""
+
+from __future__ import annotations
+
+from hashell.shell.table import Argument, Command, Level
+
+_NODE = Argument("NODE", "nodes")
+
+
+def cibstatus_level() -> Level:
+    results = ("success", "unknown", "args", "unimplemented", "perm", "installed", "configured", "not_running",
+               "promoted", "failed_promoted")
+    return Level("cibstatus", "make up a state of the cluster and see what would be done", (
+        Command("load", "cibstatus:load", "begin with the state of a file or the cluster",
+                (Argument("FILE|shadow:NAME|live", "files", ("live",)),), "load FILE|shadow:NAME|live"),
+        Command("save", "cibstatus:save", "write configuration and state to a file",
+                (Argument("FILE|shadow:NAME", "files", optional=True),), "save [FILE|shadow:NAME]"),
+        Command("origin", "cibstatus:origin", "show where the state came from", (), "origin"),
+        Command("show", "cibstatus:show", "show the state", (Argument("changed", "", ("changed",), optional=True),),
+                "show [changed]"),
+        Command("quorum", "cibstatus:quorum", "give or take quorum", (Argument("BOOL", "", ("true", "false")),),
+                "quorum true|false"),
+        Command("node", "cibstatus:node", "change the state of a node",
+                (_NODE, Argument("STATE", "", ("online", "offline", "unclean"))), "node NODE online|offline|unclean"),
+        Command("ticket", "cibstatus:ticket", "change the state of a ticket",
+                (Argument("TICKET", "tickets"), Argument("STATE", "", ("grant", "revoke", "activate", "standby"))),
+                "ticket TICKET grant|revoke|activate|standby"),
+        Command("op", "cibstatus:op", "make up the result of an operation",
+                (Argument("OPERATION", "", ("monitor", "probe", "start", "stop", "promote", "demote")),
+                 Argument("RESOURCE", "primitives"), Argument("RESULT", "", results),
+                 Argument("NODE", "nodes", optional=True)),
+                "op OPERATION[:INTERVAL] RESOURCE RESULT [NODE]\n\nExample:\n    op monitor:10s web not_running node1"),
+        Command("run", "cibstatus:run", "show what would be done",
+                (Argument("scores", "", ("scores",), optional=True),), "run [scores]", ("simulate",)),
+    ), help="The state lives as long as the session. Configuration changes that are not committed count.")

@@ -42,6 +42,7 @@ class Workspace:
         self.config: Configuration
         self._base: etree._Element
         self._earlier: list[etree._Element] = []
+        self._planned = b""
         self.reload()
 
     def reload(self) -> None:
@@ -65,6 +66,15 @@ class Workspace:
     @property
     def pending(self) -> bool:
         return _text(self.original) != _text(self.config)
+
+    def mark_planned(self) -> None:
+        """Note that what is pending has been shown as a plan."""
+        self._planned = _text(self.config)
+
+    @property
+    def only_planned(self) -> bool:
+        """Whether nothing was changed or committed since the plan was shown."""
+        return self._planned == _text(self.config)
 
     # -- changing ------------------------------------------------------------------------------------------
 

@@ -159,3 +159,13 @@ def test_every_example_loads(hashell: Hashell, tmp_path: Path) -> None:
         result = hashell("-F", "configure", "load", "replace", str(path))
         assert result.code == 0, f"{path.name}: {result.err}"
         assert hashell("configure", "verify").code == 0
+
+
+def test_a_script_that_ends_with_a_plan_changes_nothing(hashell: Hashell, cib_file: Path) -> None:
+    before = cib_file.read_bytes()
+    result = hashell("configure", stdin="primitive planned ocf:pacemaker:Dummy\ncommit --plan\n")
+    assert result.code == 0 and "nothing was committed" in result.out and cib_file.read_bytes() == before
+    result = hashell("configure", stdin="primitive planned ocf:pacemaker:Dummy\ncommit --plan\ncommit\n")
+    assert result.code == 0 and b'id="planned"' in cib_file.read_bytes()
+    result = hashell("configure", stdin="delete planned\ncommit --plan\nprimitive more ocf:pacemaker:Dummy\n")
+    assert b'id="more"' in cib_file.read_bytes() and b'id="planned"' not in cib_file.read_bytes()

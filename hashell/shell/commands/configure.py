@@ -208,6 +208,7 @@ def commit(session: Session, words: list[str]) -> None:
     space = session.workspace
     if "--plan" in words or "plan" in words:
         _show_plan(session)
+        space.mark_planned()
         return
     if not space.pending:
         session.note("apparently there is nothing to commit")
@@ -263,6 +264,10 @@ def leave(session: Session) -> bool:
         if answer == "n":
             session.drop_workspace()
             return True
+    elif session.workspace.only_planned:
+        session.note("nothing was committed: the last word was `commit --plan`; a `commit` after it makes the change")
+        session.drop_workspace()
+        return True
     try:
         session.workspace.commit()
     finally:

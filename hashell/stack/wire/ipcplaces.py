@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -35,9 +34,12 @@ class IpcNameInUse(Diagnostic):
 
 def make_folder(fd: int, client_pid: int) -> str:
     """The folder of one connection's files, named as libqb names it. Raises OSError."""
-    shm = Path("/dev/shm")
-    parent = str(shm) if os.access(shm, os.W_OK) else tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix=f"qb-{os.getpid()}-{client_pid}-{fd}-", dir=parent)
+    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
+    while True:
+        folder = f"{parent}/qb-{os.getpid()}-{client_pid}-{fd}-{os.urandom(3).hex()}"
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+            return folder
 
 
 def offered_kind(settings: NodeSettings) -> int:

@@ -13,7 +13,6 @@ import ctypes
 import errno
 import mmap
 import os
-import platform
 import socket
 import struct
 import sys
@@ -35,7 +34,7 @@ _CONNECTED = 2
 
 def usable() -> bool:
     """Whether rings can be served here at all."""
-    return platform.machine() in _FUTEX_CALLS and sys.maxsize > 2**32 and os.access("/dev/shm", os.W_OK)
+    return os.uname().machine in _FUTEX_CALLS and sys.maxsize > 2**32 and os.access("/dev/shm", os.W_OK)
 
 
 class ServerRing:
@@ -76,7 +75,7 @@ class ServerRing:
         self._anchor: object = ctypes.c_char.from_buffer(self._map, shmring.SEMAPHORE)
         self._address = ctypes.addressof(self._anchor)
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._call = _FUTEX_CALLS[platform.machine()]
+        self._call = _FUTEX_CALLS[os.uname().machine]
         if self._libc.sem_init(ctypes.c_void_p(self._address), 1, 0) != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 

@@ -24,6 +24,8 @@ _INPUTS: Final = {
     ("join_offer", "crmd"): "JOIN_OFFER",
     ("join_ack_nack", "crmd"): "JOIN_RESULT",
 }
+#: What a DC always says in them; a message without would end this node for want of an answer that it understands.
+_REQUIRED: Final = {"join_offer": ("join_id", "crm_feature_set"), "join_ack_nack": ("join_ack_nack",)}
 
 
 class Router:
@@ -87,7 +89,10 @@ class Router:
             self._response(message, system)
             return
         event = _INPUTS.get((task, system))
-        if event is not None:
+        missing = [name for name in _REQUIRED.get(task, ()) if not message.get(name)]
+        if event is not None and missing:
+            self.ctx.log("warning", f"ignored {task} of {message.get('src')}: no {missing[0]} in it")
+        elif event is not None:
             self.ctx.raise_input(event, message)
         elif system in ("dc", "crmd", "lrmd", ""):
             handler = getattr(self, f"_do_{task.replace('-', '_')}", None)

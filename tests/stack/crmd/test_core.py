@@ -275,12 +275,16 @@ def test_bad_peer_messages_change_nothing() -> None:
         '<message crm_task="lrm_invoke" crm_sys_to="lrmd"><crm_xml><rsc_op/></crm_xml></message>',
         '<message crm_task="vote" crm_sys_to="crmd" election-id="z"/>',
         '<message crm_task="throttle" crm_sys_to="crmd" crm-limit-mode="much"/>',
+        '<message crm_task="join_offer" crm_sys_to="crmd" version="z"/>',
+        '<message crm_task="join_offer" crm_sys_to="crmd" join_id="1"/>',
+        '<message crm_task="join_ack_nack" crm_sys_to="crmd" join_id="1"/>',
         '<message crm_task="req_shutdown" crm_sys_to="crmd"/>',
     ):
         sender = "n9" if "req_shutdown" in text else "n1"
         for host in world.hosts.values():
             host.do(partial(Controller.peer_message, sender=sender, message=etree.fromstring(text), now=world.now))
     world.run_until(world.settled, 60)
+    assert sorted(world.hosts) == [1, 2] and all(host.alive for host in world.hosts.values())
 
 
 def rsc_op(resource: str, node: str, extra: str = "") -> str:

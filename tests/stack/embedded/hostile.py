@@ -110,8 +110,8 @@ def crm_texts(chance: random.Random) -> list[bytes]:
         *(
             b"<message t='crmd' subt='request' crm_task='%s' crm_sys_to='%s' crm_sys_from='x' crm_host_to='%s' "
             b"reference='' version='z'><crm_xml><rsc_op/></crm_xml></message>" % (task, to, host)
-            for task in (b"lrm_fail", b"lrm_delete", b"rm_node_cache", b"ping", b"node-info", b"join_offer", b"vote",
-                         b"pe_calc", b"remote_lrm", b"nonsense")
+            for task in (b"lrm_fail", b"lrm_delete", b"rm_node_cache", b"ping", b"node-info", b"join_offer",
+                         b"join_ack_nack", b"vote", b"pe_calc", b"remote_lrm", b"nonsense")
             for to in (b"crmd", b"dc", b"lrmd", b"pengine", b"nobody")
             for host in (b"", b"nowhere")
         ),

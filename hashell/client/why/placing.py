@@ -64,6 +64,7 @@ def _only_node(case: Case, rsc: Resource, node: Node) -> list[Cause]:
             continue
         causes = hindrances(case, rsc, other)
         found += causes[:1] or below_causes(case, rsc, other)
+    found = list({(cause.kind, cause.id, cause.text): cause for cause in reversed(found)}.values())[::-1]
     if found:
         return [Cause(kind="only-node", node=node.name, text=f"{node.name} is the only node that can run it",
                       because=tuple(found))]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hashell.client.why.answer import Answer, Cause
-from hashell.client.why.bans import location_name, ticket_cause
+from hashell.client.why.bans import location_name, placed, ticket_cause
 from hashell.client.why.failures import name_of
 from hashell.client.why.waiting import unrunnable_causes
-from hashell.model.scores import score_text
+from hashell.model.scores import clip, score_text
 from hashell.stack.pengine.assign.promotable import promotion_score
 from hashell.stack.pengine.kinds import Role, parse_role
+from hashell.stack.pengine.ledger import Kind
 
 if TYPE_CHECKING:
     from hashell.client.why.case import Case
@@ -94,6 +95,12 @@ def _scores(case: Case, rsc: Resource, instance: Resource) -> list[Cause]:
                 found.append(Cause(kind="location", id=id, node=node.name, value=entry.score,
                                    text=f"{sign}{score_text(entry.score)} by a location constraint for the promoted "
                                         f"role{by}"))
+    for written in case.facts(instance, Kind.PROMOTED_WITH):
+        if written.other is not None and written.node is node and written.value:
+            where = placed(written.other) or "no node"
+            found.append(Cause(kind=written.kind, id=written.id, node=node.name, value=written.value,
+                               text=f"{'+' if written.value > 0 else ''}{score_text(clip(written.value))} for the "
+                                    f"promoted role, because {written.other.id} is on {where}"))
     return found
 
 
@@ -113,7 +120,7 @@ def _not_promoted(case: Case, rsc: Resource, instance: Resource) -> list[Cause]:
         negative = [cause for cause in scores if (cause.value or 0) < 0]
         if negative:
             return [Cause(kind=c.kind, id=c.id, node=c.node, value=c.value, text=c.text,
-                          remedy=f"configure delete {c.id}" if c.kind == "location" else "") for c in negative]
+                          remedy=f"configure delete {c.id}" if c.kind != "promotion-score" else "") for c in negative]
         if not any(cause.kind == "promotion-score" for cause in scores):
             return [Cause(kind="no-promotion-score", node=node.name,
                           text=f"its agent has set no promotion score on {node.name}",

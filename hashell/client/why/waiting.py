@@ -138,10 +138,12 @@ def restart_causes(case: Case, rsc: Resource) -> list[Cause]:
             if loss.flag != Act.OPTIONAL or cause is None or cause.rsc is None or _same_tree(cause.rsc, rsc):
                 continue
             id = case.ordering(cause.rsc, rsc) or case.ordering(rsc, cause.rsc)
-            verb = {"start": "starts", "stop": "stops", "promote": "is promoted", "demote": "is demoted"}
+            verb = {"start": "starts", "running": "starts", "stop": "stops", "stopped": "stops",
+                    "promote": "is promoted", "promoted": "is promoted", "demote": "is demoted",
+                    "demoted": "is demoted"}
             element = case.elements.get(id)
             lift = f"configure delete {id}" if element is not None and element.tag == "rsc_order" else ""
-            what = f"{cause.rsc.display_id()} {verb.get(cause.task, cause.task)}"
+            what = f"{cause.rsc.display_id()} {verb.get(cause.task, 'changes')}"
             found.append(Cause(kind="ordering", id=id, remedy=lift, text=f"{what}, and the two are ordered"))
     if found:
         return shortest_first(found)

@@ -147,6 +147,13 @@ def _clones() -> list[Situation]:
                                   + state(2, ran("db"), attrs={"master-db": "5"})), "ms"),
         Situation("no-promotion-score", cib(clone("ms", db, promotable="true"),
                                             states=state(1, ran("db")) + state(2, ran("db"))), "ms"),
+        Situation("promoted-with", cib(
+            primitive("ip") + clone("ms", db, promotable="true"),
+            location("ip-home", "ip", 2, "INFINITY")
+            + '<rsc_colocation id="ms-with-ip" rsc="ms" rsc-role="Promoted" with-rsc="ip" score="INFINITY"/>',
+            states=state(1, ran("db"), attrs={"master-db": "10"})
+            + state(2, ran("db"), attrs={"master-db": "5"})), "ms"),
+        Situation("parameters", cib(db, states=state(1, ran("db").replace('op-digest="', 'op-digest="0'))), "db"),
         Situation("with-promoted", cib(
             primitive("web") + clone("ms", db, promotable="true"),
             '<rsc_colocation id="web-with-ms" rsc="web" with-rsc="ms" with-rsc-role="Promoted" score="INFINITY"/>',

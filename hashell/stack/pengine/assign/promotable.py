@@ -132,7 +132,10 @@ def _set_priority(ws: WorkingSet, clone: Resource, instance: Resource) -> None:
                     instance.priority = add_scores(instance.priority, entry.score)
                     break
     for coloc in this_with(instance):
+        before = instance.priority
         apply_colocation(ws, instance, coloc.primary, coloc, True)
+        if ws.ledger is not None and instance.priority != before:
+            ws.ledger.promotion(instance, node, before, coloc)
     instance.promotion_priority = INF if next_role == Role.PROMOTED else instance.priority
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hashell.stack.pengine.kinds import INF
 from hashell.stack.pengine.ledger.kinds import Kind
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ class Ledger:
             if old is not None and old != entry.score:
                 change = entry.score - old
                 self.entries.append(Entry(kind, rsc, entry.node, change, coloc.id, other, entry.score))
+
+    def promotion(self, instance: Resource, node: Node, before: int, coloc: Colocation) -> None:
+        """What a colocation made of the promotion score of an instance; what ends at infinity counts as infinite."""
+        change = instance.priority - before
+        if abs(instance.priority) >= INF:
+            change = instance.priority
+        self.add(Kind.PROMOTED_WITH, instance, node, change, coloc.id, coloc.primary)
 
     def ordering(self, order: Ordering) -> None:
         """A relation that comes from the rsc_order being unpacked."""

@@ -29,6 +29,7 @@ class Kind:
     MULTIPLE = "multiply-active"
     CONNECTION = "remote-connection"  #: connections, fence devices and guests have nodes they cannot use
     PROMOTION_SCORE = "promotion-score"
+    PROMOTED_WITH = "promotion-colocation"  #: a colocation of the promoted role, in the promotion score
     ON_FAIL_BLOCK = "on-fail-block"
     ON_FAIL_STOP = "on-fail-stop"
     NO_FENCING = "no-fence-device"

@@ -139,9 +139,8 @@ def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, 
     if rsc is None:
         out.text(f"Invalid resource name: {operation.rsc}")
         return
-    probe = operation.task == "monitor" and operation.interval == "0"
     name = rsc.display_id()
-    if operation.rc != 0 and not (probe and operation.rc == 7):
+    if operation.rc != 0 and not (operation.interval == "0" and operation.rc == 7):
         fatal = operation.task == "stop" or (
             operation.task == "start" and is_true(option_value(ws.options, "start-failure-is-fatal"))
         )

@@ -135,6 +135,9 @@ class Simulation:
         """A fresh model of the CIB as it is now."""
         ws = new_working_set(deepcopy(self.cib), now=self._now(), sanitized=self.request.sanitized)
         unpack_cluster(ws)
+        if not self.request.quiet:
+            self.write("".join(f"{note}\n" for note in ws.notes))
+        ws.notes.clear()
         return ws
 
     def _now(self) -> DateTime:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from hashell.client.view.nodelist import node_kind
 from hashell.model.outcomes import attempt_words, exit_words
 from hashell.model.values import integer
 from hashell.stack.pengine.unpack.entry import Entry
@@ -37,7 +36,7 @@ def write_attributes(ws: WorkingSet, out: Outline) -> None:
 
 
 def _title(node: Node) -> str:
-    return f"Node: {node.name}" if node.is_guest() else f"{node_kind(node)}: {node.name}"
+    return f"Node: {node.name}"
 
 
 def write_failcounts(ws: WorkingSet, out: Outline) -> None:
@@ -45,7 +44,7 @@ def write_failcounts(ws: WorkingSet, out: Outline) -> None:
     start = out.begin_some("Migration Summary", blank=True)
     for node in ws.nodes:
         lines = []
-        for rsc in (leaf for top in ws.resources for leaf in top.leaves()):
+        for rsc in (leaf for top in ws.resources for leaf in top.leaves() if not leaf.removed):
             count, last = failcount(ws, node, rsc, effective=False)
             name = rsc.display_id()
             text = f"{name}: migration-threshold={rsc.ban_after_failures} fail-count={count}"

@@ -90,10 +90,12 @@ def primitive_line(
     pending: bool = False,
 ) -> str:
     """The line of a primitive; a bundle's replica gives its own name and its container's node."""
-    several = len(rsc.active_nodes) > 1 and name is None
+    several = len(rsc.active_nodes) > 1
     if name is None:
         name = rsc.display_id()
-        node = None if several else active_node(rsc) or rsc.pending_node or rsc.lock_node
+        node = active_node(rsc) or rsc.pending_node or rsc.lock_node
+    if several:
+        node = None
     role = shown_role(rsc)
     text = f"{name}\t({agent_name(rsc)}):\t"
     if rsc.removed:

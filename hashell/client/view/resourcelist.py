@@ -25,8 +25,7 @@ def write_resources(ws: WorkingSet, out: Outline, *, pending: bool = False) -> N
     out.begin("Full List of Resources")
     start = len(out.lines)
     for rsc in ws.resources:
-        active = is_active(rsc, False)
-        if (rsc.removed and not active) or (active and not rsc.active_nodes):
+        if (rsc.removed and not is_active(rsc, False)) or _nowhere(rsc):
             continue
         write_resource(ws, rsc, out, pending)
     if len(out.lines) == start:
@@ -82,13 +81,18 @@ def _write_clone(ws: WorkingSet, rsc: Resource, out: Outline, pending: bool) -> 
     promoted: list[str] = []
     started: list[str] = []
     for instance in rsc.children:
-        if _in_full(rsc, instance, promoted, started, pending):
+        if _in_full(rsc, instance, promoted, started, pending) and not _nowhere(instance):
             write_resource(ws, instance, out, pending)
     _write_names(out, "Promoted", promoted)
     _write_names(out, _started_word(rsc), started)
     if not rsc.unique and rsc.clone.clone_max > len(promoted) + len(started):
         _write_stopped(ws, rsc, out)
     out.end()
+
+
+def _nowhere(rsc: Resource) -> bool:
+    """Whether the active parts of a collective are all unmanaged on lost nodes: it then counts as active nowhere."""
+    return is_active(rsc, False) and not rsc.active_nodes
 
 
 def _in_full(rsc: Resource, instance: Resource, promoted: list[str], started: list[str], pending: bool) -> bool:

@@ -62,6 +62,8 @@ class _Leaf:
         self.lines = lines
         self.next: Node | None = rsc.assigned_node.node if rsc.assigned_node is not None else None
         self.current: Node | None = None
+        self.promote: Action | None = None
+        self.demote: Action | None = None
         if rsc.active_nodes:
             self.current = current_node(rsc)
             if rsc.orig_role == Role.STOPPED:
@@ -83,6 +85,7 @@ class _Leaf:
         stop = self._find("stop", stop_node)
         if stop is None and rsc.stop_unexpected:
             stop = self._find("stop", None)
+        self.promote, self.demote = self._find("promote", next), self._find("demote", next)
         if rsc.orig_role == rsc.next_role:
             self._same_role(start, stop, moving)
         else:
@@ -92,15 +95,14 @@ class _Leaf:
         rsc, current, next = self.rsc, self.current, self.next
         if next is None:
             return
-        promote, demote = self._find("promote", next), self._find("demote", next)
         migrate = self._find("migrate_from", next)
         if migrate is not None and migrate.runnable and current is not None:
             self._add("Migrate", current, next, start, None)
         elif rsc.reload:
             self._add("Reload", current, next, start, None)
         elif start is None or start.optional:
-            if _required(demote) and _required(promote):
-                self._add("Re-promote", current, next, promote, demote)
+            if _required(self.demote) and _required(self.promote):
+                self._add("Re-promote", current, next, self.promote, self.demote)
         elif not start.runnable:
             source = stop if stop is not None and stop.reason is not None else start
             self._add("Stop", current, None, stop, source)
@@ -128,9 +130,9 @@ class _Leaf:
         elif stop is not None and not stop.optional:
             self._add("Restart", current, next, start, None)
         elif rsc.orig_role == Role.PROMOTED:
-            self._add("Demote", current, next, self._find("demote", next), None)
+            self._add("Demote", current, next, self.demote, None)
         elif rsc.next_role == Role.PROMOTED:
-            self._add("Promote", current, next, self._find("promote", next), None)
+            self._add("Promote", current, next, self.promote, None)
         elif rsc.orig_role == Role.STOPPED and rsc.next_role > Role.STOPPED:
             self._add("Start", current, next, start, None)
 

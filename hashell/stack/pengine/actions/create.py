@@ -10,6 +10,7 @@ from hashell.stack.pengine.kinds import DigestResult, Needs, QuorumPolicy, Role
 from hashell.stack.pengine.relations import Action
 
 if TYPE_CHECKING:
+    from hashell.stack.pengine.unpack.digests import DigestData
     from hashell.stack.pengine.state import Node, Resource, WorkingSet
 
 
@@ -247,12 +248,25 @@ def _add_device_digests(ws: WorkingSet, op: Action, node: Node) -> bool:
     for device in reversed(unfencing_devices(ws)):
         agent = device.meta.get("type", "")
         data = fencing_digest(ws, device, agent, node)
-        changed = changed or data.result == DigestResult.MISMATCH
+        changed = _changed(ws, device, agent, node, data) or changed
         digests_all += f"{device.id}:{agent}:{data.digest_all},"
         digests_secure += f"{device.id}:{agent}:{data.digest_secure},"
     op.meta["digests-all"] = digests_all
     op.meta["digests-secure"] = digests_secure
     return changed
+
+
+def _changed(ws: WorkingSet, device: Resource, agent: str, node: Node, data: DigestData) -> bool:
+    """Whether the device is another one since it unfenced the node; says so on sanitized inputs."""
+    if data.result == DigestResult.MISMATCH:
+        if ws.sanitized:
+            wanted = f"{device.id}:{agent}:{data.digest_secure}"
+            ws.notes.append(f"Parameters to {device.id} for unfencing {node.name} changed, try '{wanted}'")
+            ws.notes.append(f"notice: Unfencing node {node.name} because the definition of {device.id} changed")
+        return True
+    if data.secure_only and ws.sanitized:
+        ws.notes.append(f"Only 'private' parameters to {device.id} for unfencing {node.name} changed")
+    return False
 
 
 def unfencing_devices(ws: WorkingSet) -> list[Resource]:

@@ -140,6 +140,7 @@ def check_definition(ws: WorkingSet, rsc: Resource, node: Node, entry: Entry) ->
     if data.result not in (DigestResult.UNKNOWN, DigestResult.MISMATCH):
         return False
     if entry.interval > 0:
+        trigger_unfencing(ws, rsc, node, "Device parameters changed (reschedule)")
         op = new_action(ws, rsc, op_key(rsc, entry.task, entry.interval), entry.task, node, True)
         op.flags |= Act.RESCHEDULE
     elif entry.xml.get("op-restart-digest") is not None:

@@ -246,8 +246,15 @@ def _notify_one(
     ws: WorkingSet, rsc: Resource, node: Node, op: Action | None, done: Action | None, note: Notification
 ) -> None:
     """One notify operation on one node, between a step and its completion."""
-    if op is None or done is None or not node.online or not op.runnable:
+    if op is None or done is None:
         return
+    if node.online and op.runnable:
+        _notify_action(ws, rsc, node, op, done, note)
+    if op.meta["notify_type"] == "post":
+        _hold_monitors(rsc, done)
+
+
+def _notify_action(ws: WorkingSet, rsc: Resource, node: Node, op: Action, done: Action, note: Notification) -> None:
     kind, operation = op.meta["notify_type"], op.meta["notify_operation"]
     key = f"{rsc.id}_{kind}_notify_{operation}_0"
     action = new_action(ws, rsc, key, "notify", node, op.optional)
@@ -258,7 +265,6 @@ def _notify_one(
     relate(action, done, Rel.ORDERED)
     if kind == "post":
         action.priority = INF
-        _hold_monitors(rsc, done)
 
 
 def _hold_monitors(rsc: Resource, done: Action) -> None:

@@ -22,7 +22,7 @@ _DEFAULT_SECRETS = " passwd password user "
 class DigestData:
     """Digests of one operation on one node and how they compare with an entry."""
 
-    __slots__ = ("result", "digest_all", "digest_restart", "digest_secure", "preset")
+    __slots__ = ("result", "digest_all", "digest_restart", "digest_secure", "preset", "secure_only")
 
     def __init__(self) -> None:
         self.result = DigestResult.MATCH
@@ -30,6 +30,7 @@ class DigestData:
         self.digest_restart: str | None = None
         self.digest_secure: str | None = None
         self.preset = DigestResult.UNKNOWN
+        self.secure_only = False  #: what differs are private parameters of a fence device
 
 
 def parameters_digest(params: dict[str, str]) -> str:
@@ -153,5 +154,6 @@ def fencing_digest(ws: WorkingSet, rsc: Resource, agent: str, node: Node) -> Dig
         return data
     secure = node.attrs.get("#digests-secure")
     matches = secure is not None and f"{rsc.id}:{agent}:{data.digest_secure}" in secure
+    data.secure_only = matches
     data.result = DigestResult.MATCH if matches else DigestResult.MISMATCH
     return data

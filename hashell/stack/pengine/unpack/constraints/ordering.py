@@ -146,12 +146,12 @@ def _order_minimum(
 
 
 def _within_set(ws: WorkingSet, resource_set: _Element, parent_kind: str, parent_symmetrical: str | None) -> bool:
-    own = resource_set.get("kind") is not None or resource_set.get("score") is not None
-    kind = _kind(ws, resource_set) if own else parent_kind
+    kind = _kind(ws, resource_set) if resource_set.get("kind") is not None else parent_kind
+    symmetry_kind = _kind(ws, resource_set) if resource_set.get("score") is not None else kind
     task = resource_set.get("action") or "start"
     sequential_text = resource_set.get("sequential")
     sequential = sequential_text is None or is_true(sequential_text)
-    symmetry = _symmetry(ws, resource_set, kind, parent_symmetrical)
+    symmetry = _symmetry(ws, resource_set, symmetry_kind, parent_symmetrical)
     flags = _flags(kind, task, symmetry)
     members = set_resources(ws, resource_set)
     if members is None:

@@ -25,7 +25,7 @@ _INPUTS: Final = {
     ("join_ack_nack", "crmd"): "JOIN_RESULT",
 }
 #: What a DC always says in them; a message without would end this node for want of an answer that it understands.
-_REQUIRED: Final = {"join_offer": ("join_id", "crm_feature_set"), "join_ack_nack": ("join_ack_nack",)}
+_REQUIRED: Final = {"join_offer": ("crm_feature_set",), "join_ack_nack": ("join_ack_nack",)}
 
 
 class Router:

@@ -29,7 +29,7 @@ class TableCompleter(Completer):
         text = document.text_before_cursor
         try:
             found = complete(self._session, text)
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001  # a defect in completing a word must not take the user's line away
             return
         _, current = split_partial(text)
         for candidate in found:

@@ -13,6 +13,7 @@ import resource
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lxml import etree
@@ -147,7 +148,7 @@ class Daemon:
                 options = self.core.ctx.options
                 mode = int(load_mode(os.getloadavg()[0], 0.0, cores, options.load_threshold))
                 limit = options.node_action_limit or 2 * cores
-                self.turn(lambda core: core.load(mode, limit, time.time()))  # noqa: B023
+                self.turn(partial(_report_load, mode, limit))
 
     def _exit(self, code: int) -> None:
         """End with this code, unless another was decided before."""
@@ -250,6 +251,10 @@ class Daemon:
             return False
         client.name = options.get("client_name") or client.name
         return True
+
+
+def _report_load(mode: int, limit: int, core: Controller) -> list[Effect]:
+    return core.load(mode, limit, time.time())
 
 
 def _cpu_time() -> tuple[int, int]:

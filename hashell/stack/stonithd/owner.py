@@ -219,13 +219,13 @@ def _choose(drive: Drive) -> PeerAnswer | None:
     ranked = sorted(drive.answers.values(), key=lambda a: -len(a.offers))
     others = [a for a in ranked if not _is_target(drive, a.host)]
     itself = [a for a in ranked if _is_target(drive, a.host)]
-    rounds = [(others, True)]
+    rounds: list[tuple[list[PeerAnswer], bool | None]] = [(others, True)]
     if drive.all_in:
-        rounds.append((others, None))  # type: ignore[arg-type]
+        rounds.append((others, None))
         if drive.phase != "on":
-            rounds.append((itself, None))  # type: ignore[arg-type]
+            rounds.append((itself, None))
     elif drive.levels:
-        rounds.append((others, None))  # type: ignore[arg-type]
+        rounds.append((others, None))
     return next((a for group, verified in rounds for a in group if fits(a, verified)), None)
 
 

@@ -51,7 +51,6 @@ class Sync:
         self._order: list[int] = []
         self._index = -1
         self._processed = False
-        self._activated = -1
 
     def begin(self, trans: tuple[int, ...], members: tuple[int, ...], ring: RingId) -> None:
         """A regular configuration: start over with it. `trans` is the last transitional membership."""

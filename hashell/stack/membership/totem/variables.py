@@ -10,7 +10,7 @@ from typing import Protocol
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.membership.effects import SendPacket
 from hashell.stack.membership.totem.config import TotemConfig
-from hashell.stack.membership.totem.packets import MAX_PROCESSORS, NO_RING, CommitToken, Join, RingId
+from hashell.stack.membership.totem.packets import MAX_PROCESSORS, NO_RING, Join, RingId
 
 QUEUE_SLOTS = 16384
 MASK = 0xFFFFFFFF
@@ -123,7 +123,6 @@ class RingState:
         self.miss_count: dict[int, int] = {}
         self.token_target = 0
         self.kept_token = b""
-        self.commit_token: CommitToken | None = None
         self.pause_stamp = 0.0
         self.rotations = 0
         self._running: dict[str, bool] = {}

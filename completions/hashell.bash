@@ -2,7 +2,7 @@
 
 _hashell_level() {
     case "$1" in
-    /) echo "check cib cluster completion configure corosync demo fmt maintenance monitor node options ra resource script simulate site status verify why" ;;
+    /) echo "check cib cluster completion configure corosync demo fmt history maintenance monitor node options ra report resource script simulate site status verify why" ;;
     configure) echo "acl_group acl_target alert assist bundle cibstatus clone colocation commit default-timeouts delete diff edit erase fencing_topology filter get_property graph group load location modgroup monitor node op_defaults order primitive property ptest ra refresh rename role rsc_defaults rsc_template rsc_ticket rsctest save schema set show tag template undo upgrade user validate-all verify xml" ;;
     configure/ra) echo "classes info list providers" ;;
     configure/assist) echo "template weak-bond" ;;
@@ -19,6 +19,7 @@ _hashell_level() {
     options) echo "reset save set show" ;;
     script) echo "json list run show verify" ;;
     site) echo "ticket" ;;
+    history) echo "diff events exclude graph info latest limit log node peinputs refresh resource show source transition transitions" ;;
     *) return 1 ;;
     esac
 }
@@ -76,6 +77,11 @@ _hashell_words() {
     corosync/status:0) echo "ring quorum cpg" ;;
     script/list:0) echo "all names" ;;
     site/ticket:0) echo "grant revoke standby activate show time delete" ;;
+    history/refresh:0) echo "force" ;;
+    history/transition:1) echo "scores" ;;
+    history/show:1) echo "status" ;;
+    history/diff:2) echo "status" ;;
+    history/exclude:0) echo "clear" ;;
     *) return 1 ;;
     esac
 }

@@ -15,7 +15,9 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from hashell.grammar.lines import LogicalLine, logical_lines
 from hashell.model.exitcodes import ExitCode
 from hashell.shell.completion import complete, split_partial
+from hashell.shell.diagnostics import Warned
 from hashell.shell.execute import guarded, leave, run_line
+from hashell.shell.preferences import preferences_file
 from hashell.shell.session import Session
 
 
@@ -63,12 +65,25 @@ def read_line(prompt: PromptSession[str], session: Session) -> LogicalLine | Non
     return lines[0] if lines else None
 
 
+def run_rc(session: Session) -> None:
+    """Run the lines of the user's rc file; a line that fails is told and the others go on."""
+    path = preferences_file().with_name("rc")
+    if not path.is_file():
+        return
+    try:
+        for line in logical_lines(path.read_text(encoding="utf-8"), str(path)):
+            run_line(session, line)
+    except (OSError, UnicodeDecodeError) as error:
+        session.tell(Warned(message=f"{path} was not read: {error}", hint="correct the file"))
+
+
 def run_interactive(session: Session) -> ExitCode:
     """Read and run lines until the user leaves. Always OK, as in the original."""
     prompt: PromptSession[str] = PromptSession(
         history=_history(), completer=TableCompleter(session), complete_while_typing=False,
         complete_style=CompleteStyle.COLUMN,
     )
+    run_rc(session)
     while not session.left:
         try:
             line = read_line(prompt, session)

@@ -178,3 +178,30 @@ def test_a_conflict_shows_both_and_changes_nothing() -> None:
     assert result.code != 0 and "changed meanwhile" in result.err
     assert "-\tparams" in result.out and "fake=theirs" in result.out and "fake=mine" in result.out, result.out
     assert "fake=theirs" in run("configure", "show", "q").out
+
+
+def test_history_and_report_of_the_running_cluster(cluster: Path) -> None:
+    assert run("configure", "primitive", "s", "ocf:pacemaker:Dummy", "params", "passwd=geheim").code == 0
+    assert run("-w", "configure", "delete", "--force", "s").code == 0
+    assert "result of p_start_0" in run("history", "resource", "p").out
+    assert "starts" in run("history", "transitions").out
+    report = run("report", str(cluster / "r"))
+    assert report.code == 0, report.err
+    assert run("report", str(cluster / "r")).code == 1
+    stored = run("history", stdin=f"source {cluster}/r.tar.gz\ninfo\nresource p\n")
+    assert stored.code == 0 and "Nodes: node1 node2" in stored.out and "p_start_0" in stored.out, stored.err
+    import tarfile
+
+    with tarfile.open(cluster / "r.tar.gz") as tar:
+        names = tar.getnames()
+        texts = b"".join(tar.extractfile(m).read() for m in tar if m.isfile())  # type: ignore[union-attr]
+    assert {"r/status.txt", "r/configuration.crm", "r/cib.xml", "r/node1/hashell.log"} <= set(names)
+    assert b"geheim" not in texts
+
+
+def test_a_ticket_of_the_running_cluster() -> None:
+    assert run("site", "ticket", "grant", "T").code == 0
+    assert "granted" in run("site", "ticket", "show", "T").out
+    assert run("site", "ticket", "revoke", "T").code == 0
+    assert run("site", "ticket", "delete", "T").code == 0
+    assert run("site", "ticket", "show", "T").code == 1

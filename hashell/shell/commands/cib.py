@@ -179,6 +179,10 @@ def list_(session: Session, words: list[str]) -> None:
 
 def import_(session: Session, words: list[str]) -> None:
     source = Path(words[0])
+    if not source.exists() and words[0].isdigit():
+        from hashell.shell.commands.history import records
+
+        source = records(session).choose(words[0]).path
     name = words[1] if len(words) > 1 else source.name.split(".")[0]
     path = shadow_path(session, name)
     try:

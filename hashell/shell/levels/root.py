@@ -6,6 +6,7 @@ from hashell.shell.levels.cib import cib_level
 from hashell.shell.levels.cluster import cluster_level
 from hashell.shell.levels.configure import configure_level
 from hashell.shell.levels.corosync import corosync_level
+from hashell.shell.levels.history import history_level
 from hashell.shell.levels.maintenance import maintenance_level
 from hashell.shell.levels.node import node_level
 from hashell.shell.levels.options import options_level
@@ -42,10 +43,15 @@ def root_level() -> Level:
                     "fmt [--check|--diff] FILE…\n\nComments stay, and the meaning too: a statement that cannot be "
                     "read is left as it is.\n--check only tells which files would change, --diff shows how. - is "
                     "standard input.\n\nExample:\n    hashell fmt --diff examples/web-cluster.crm"),
+            Command("report", "report:report", "collect configuration, state, logs and scheduler inputs in a file",
+                    (_WORDS,), "report [-f FROM] [-t TO] [-n NODE]… [-p PATTERN]… [-Z] [DEST]\n\nOf the last twelve "
+                    "hours, of this machine or all embedded nodes. Values of names like passw* and of\nthe patterns "
+                    "given with -p are masked; -Z overwrites.\n\nExample:\n    hashell report -f -2H trouble"),
             Command("completion", "programs:completion", "print the completion for your login shell",
                     (Argument("bash|zsh|fish", "", ("bash", "zsh", "fish")),), "completion bash|zsh|fish"),
         ),
         (configure_level(), resource_level(), node_level(), cluster_level(), cib_level(), maintenance_level(),
-         corosync_level(), ra_level(), options_level(), script_level(), site_level()),
+         corosync_level(), ra_level(), options_level(), script_level(), site_level(),
+         history_level()),
         "Type a command, or the name of a level to enter it. TAB completes, `help COMMAND` explains.",
     )

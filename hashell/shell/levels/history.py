@@ -1,0 +1,48 @@
+"""The history level: what the cluster did and why, from saved scheduler inputs and logs."""
+
+from __future__ import annotations
+
+from hashell.shell.table import Argument, Command, Level
+
+_NODES = Argument("NODE", "nodes", optional=True, repeat=True)
+_PE = Argument("N|FILE", "files")
+_OPT_PE = Argument("N|FILE", "files", optional=True)
+_ABOUT = "N is a number of `peinputs`; -1 is the last but one."
+
+
+def history_level() -> Level:
+    return Level("history", "what the cluster did", (
+        Command("source", "history:source", "show or choose where the records are",
+                (Argument("live|FOLDER|REPORT", "files", ("live",), optional=True),),
+                "source [live|FOLDER|REPORT]\n\nA report is a file made by `hashell report`."),
+        Command("limit", "history:limit", "look at a period only",
+                (Argument("FROM", optional=True), Argument("TO", optional=True)),
+                "limit [FROM [TO]]\n\nExamples:\n    limit -2H\n    limit \"2026-01-31 14:00\" \"2026-01-31 15:00\"",
+                ("timeframe",)),
+        Command("refresh", "history:refresh", "read the records again", (Argument("force", "", ("force",),
+                optional=True),), "refresh [force]"),
+        Command("info", "history:info", "show what records there are", (), "info"),
+        Command("latest", "history:latest", "show the last thing the cluster did", (), "latest"),
+        Command("peinputs", "history:peinputs", "list the saved scheduler inputs",
+                (Argument("N", optional=True, repeat=True),), "peinputs [N…]"),
+        Command("transitions", "history:transitions", "list transitions with what they did", (), "transitions"),
+        Command("transition", "history:transition", "show what was decided, and what came of it",
+                (_OPT_PE, Argument("scores", "", ("scores",), optional=True)),
+                f"transition [N|FILE] [scores]\n\n{_ABOUT}"),
+        Command("show", "history:show", "show the configuration of that time",
+                (_PE, Argument("status", "", ("status",), optional=True)),
+                f"show N|FILE [status]\n\nstatus shows the whole CIB as XML. {_ABOUT}"),
+        Command("diff", "history:diff", "compare the configuration of two times",
+                (_PE, _PE, Argument("status", "", ("status",), optional=True)),
+                f"diff N|FILE N|FILE|live [status]\n\n{_ABOUT}\n\nExample:\n    diff -1 live"),
+        Command("graph", "history:graph", "draw a transition", (_OPT_PE, Argument("OUT", "files", optional=True)),
+                "graph [N|FILE] [OUT]\n\nWithout OUT the text for Graphviz; OUT may end in .svg or .png."),
+        Command("log", "history:log", "show the logs of nodes, put together", (_NODES,), "log [NODE…]"),
+        Command("events", "history:events", "show what happened", (_NODES,), "events [NODE…]"),
+        Command("resource", "history:resource", "show what happened to resources",
+                (Argument("RESOURCE", "resources", repeat=True),), "resource RESOURCE…"),
+        Command("node", "history:node", "show what happened to nodes", (Argument("NODE", "nodes", repeat=True),),
+                "node NODE…"),
+        Command("exclude", "history:exclude", "leave log lines out",
+                (Argument("RE|clear", "", ("clear",), optional=True),), "exclude [RE|clear]"),
+    ))

@@ -95,14 +95,14 @@ _hashell() {
         if (( position >= 0 )); then
             position=$((position + 1))
         elif [[ "$word" == -* && -z "$path" ]]; then
-            case "$word" in -f|-c|-D|-N|-o) index=$((index + 1)) ;; esac
+            case "$word" in -f|-c|-D|-N|-H|-o) index=$((index + 1)) ;; esac
         else
             path="${path:+$path/}$word"
             _hashell_level "$path" >/dev/null || position=0
         fi
     done
     if [[ "$cur" == -* && -z "$path" ]]; then
-        COMPREPLY=($(compgen -W "-f -F -n -w -c -D -R -d --help --version" -- "$cur"))
+        COMPREPLY=($(compgen -W "-f -F -n -w -c -H -D -R -d --help --version" -- "$cur"))
     elif (( position < 0 )); then
         COMPREPLY=($(compgen -W "$(_hashell_level "${path:-/}")" -- "$cur"))
     elif found="$(_hashell_words "$path:$position")"; then

@@ -24,6 +24,7 @@ the name of a level (configure, resource, node, cluster, ra) opens the shell at 
   -w, --wait          after a change wait until the cluster has settled
   -c, --cib NAME      work on the shadow CIB of that name
   -N, --node NAME     talk to this embedded node
+  -H, --history FILE  a report or folder that `history` looks into
   -D, --display STYLE plain, color or color-always
       --output-as F   text, json or xml for commands that show something
   -R, --regression    echo each line before it is run
@@ -40,6 +41,7 @@ To begin:   hashell cluster start --embedded 3     three nodes on this machine, 
 _FLAGS = {"-F": "force", "--force": "force", "-n": "decline", "--no": "decline", "-w": "wait", "--wait": "wait",
           "-d": "debug", "--debug": "debug", "-R": "echo", "--regression": "echo", "--regression-tests": "echo"}
 _VALUES = {"-c": "shadow", "--cib": "shadow", "-N": "node", "--node": "node", "-D": "style", "--display": "style",
+           "-H": "history", "--history": "history",
            "--output-as": "form"}
 #: Commands that are programs with options of their own: word -> module with main(argv) -> int.
 PROGRAMS = {"simulate": "hashell.shell.simulate", "monitor": "hashell.tui.main", "demo": "hashell.demo"}

@@ -35,6 +35,7 @@ class Options:
     form: str = "text"
     shadow: str = ""
     node: str = ""
+    history: str = ""
     temporary: dict[str, str] = field(default_factory=dict)
 
 

@@ -65,3 +65,22 @@ def test_rsctest_runs_the_agents(hashell: Hashell, tmp_path: Path) -> None:
     again = hashell("configure", "rsctest", "a")
     assert again.code == 1 and "already active" in again.out and (tmp_path / "a.state").exists()
     assert "run it there" in hashell("configure", "rsctest", "a", "node2").err
+
+
+def test_a_faulty_edit_can_be_edited_again(hashell: Hashell, tmp_path: Path, monkeypatch: object) -> None:
+    from hashell.shell.commands.editing import edit
+    from hashell.shell.session import Session
+
+    hashell("configure", stdin=THREE)
+    editor = tmp_path / "ed"
+    editor.write_text("#!/bin/sh\nif grep -q primitve $1; then sed -i s/primitve/primitive/ $1\n"
+                      "else echo 'primitve d Dummy' >> $1; fi\n")
+    editor.chmod(0o755)
+    questions: list[str] = []
+    monkeypatch.setenv("EDITOR", str(editor))  # type: ignore[attr-defined]
+    monkeypatch.setattr("builtins.input", lambda q: questions.append(q) or "y")  # type: ignore[attr-defined]
+    session = Session(interactive=True)
+    edit(session, ["a"])
+    assert len(questions) == 1 and session.workspace.config.find("d") is not None
+    assert session.workspace.undo() and session.workspace.config.find("d") is None
+    session.close()

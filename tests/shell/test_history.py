@@ -86,6 +86,11 @@ def test_a_tar_is_a_source_and_an_input_a_shadow(hashell: Hashell, stored: str, 
     assert "primitive p" in hashell("-c", "old", "configure", "show").out
 
 
+def test_the_source_may_be_an_option(hashell: Hashell, stored: str) -> None:
+    assert "pe-input-2.bz2" in hashell("-H", stored, "history", "peinputs").out
+    assert "there is no such file" in hashell("-H", "none", "history", "peinputs").err
+
+
 def test_the_rc_file_is_run(hashell: Hashell, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from hashell.shell.interactive import run_rc
     from hashell.shell.session import Session

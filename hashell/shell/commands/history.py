@@ -19,7 +19,9 @@ def records(session: Session) -> Records:
     """The source in use: the cluster itself if no other was named."""
     found = session.history
     if not isinstance(found, Records):
-        found = session.history = live_records(session)
+        given = session.options.history
+        found = stored_records(Path(given).expanduser()) if given else live_records(session)
+        session.history = found
     return found
 
 

@@ -83,7 +83,7 @@ class Survival:
         self.cib = deepcopy(cib)
         upgrade(self.cib)
         self.now = now
-        self.usual = self._decide(self.cib)
+        self.usual = self._decide(deepcopy(self.cib))
         self.places = places(self.usual)
         self.names = [node.name for node in self.usual.nodes if not node.is_pacemaker_remote()]
         online = [node.name for node in self.usual.nodes if not node.is_pacemaker_remote() and node.online]
@@ -158,7 +158,8 @@ class Survival:
                 del entry.attrib["on_node"]
 
     def _decide(self, cib: _Element) -> WorkingSet:
-        ws = new_working_set(deepcopy(cib), now=self.now)
+        """Schedule a CIB, which is modified by that."""
+        ws = new_working_set(cib, now=self.now)
         run(ws)
         return ws
 

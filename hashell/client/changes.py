@@ -130,13 +130,16 @@ class Cib:
                 self._delete_pair(child, "meta_attributes", "target-role")
                 self.notes.append(f"target-role of {child.get('id')} removed, so that {owner.get('id')} decides")
 
-    def set_promotion(self, name: str, role: str) -> None:
-        owner = self.top(self.resource(name))
-        promotable = owner.tag == "master" or owner.tag == "bundle" or any(
+    @staticmethod
+    def _promotable(owner: Element) -> bool:
+        return owner.tag == "master" or any(
             p.get("name") == "promotable" and p.get("value", "").lower() in ("true", "yes", "on", "1", "y")
             for block in owner.findall("meta_attributes") for p in block.findall("nvpair")
         )
-        if not promotable:
+
+    def set_promotion(self, name: str, role: str) -> None:
+        owner = self.top(self.resource(name))
+        if owner.tag != "bundle" and not self._promotable(owner):
             raise _failed(f"{name} is not a promotable resource", "a clone is promotable with meta promotable=true")
         self.set_meta(name, "target-role", role)
 
@@ -202,8 +205,12 @@ class Cib:
     def trace(self, name: str, operation: str = "", interval: str = "", folder: str = "") -> None:
         """Set trace_ra (and trace_dir) on operations; start and stop are made if they are not configured."""
         owner = self.resource(name)
-        wanted = [operation] if operation else ["start", "stop"]
-        for action in wanted:
+        made = ["start", "stop"] + (["promote", "demote"] if self._promotable(self.top(owner)) else [])
+        if operation and operation not in made and not self._operations(name, operation, interval):
+            known = dict.fromkeys(op.get("name", "") for op in self._operations(name, "", ""))
+            raise _failed(f"{name} has no operation {operation}{f' with interval {interval}' if interval else ''}",
+                          f"operations: {' '.join([*known, *(m for m in made if m not in known)])}")
+        for action in [operation] if operation in made else [] if operation else made:
             if owner.tag == "primitive" and not self._operations(name, action, interval):
                 holder = owner.find("operations")
                 target = holder if holder is not None else etree.SubElement(owner, "operations")
@@ -220,7 +227,18 @@ class Cib:
                  if self._delete_pair(op, "instance_attributes", "trace_ra")]
         for op in found:
             self._delete_pair(op, "instance_attributes", "trace_dir")
+            self._drop_bare(op, name)
         self.notes.append(f"{name} is not traced any more" if found else f"{name} was not traced")
+
+    def _drop_bare(self, op: Element, name: str) -> None:
+        """Remove an operation that says nothing any more, as `trace` makes them."""
+        bare = {"id": f"{name}-{op.get('name')}-0", "name": op.get("name"), "interval": "0"}
+        holder = op.getparent()
+        if len(op) or dict(op.items()) != bare or holder is None:
+            return
+        holder.remove(op)
+        if not len(holder) and not holder.items() and (owner := holder.getparent()) is not None:
+            owner.remove(holder)
 
     # -- nodes ---------------------------------------------------------------------------------------------
 

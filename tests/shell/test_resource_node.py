@@ -129,3 +129,19 @@ def test_validate_all(hashell: Hashell, tmp_path: Path) -> None:
     hashell("configure", "primitive", "v", "IPaddr2", "ip=not.an.address")
     refused = hashell("configure", "validate-all", "v")
     assert refused.code == 1 and "refuses v" in refused.err
+
+
+def test_untrace_takes_everything_back(hashell: Hashell, cib_file: Path) -> None:
+    hashell("configure", stdin="primitive t Dummy op monitor interval=10s timeout=20s\n"
+            "primitive u ocf:pacemaker:Stateful\nclone k u\n")
+    before = hashell("configure", "show").out
+    assert hashell("resource", "trace", "t", "monitor", "10s").code == 0
+    assert hashell("configure", "show").out.count("trace_ra=1") == 1
+    for name in ("t", "u"):
+        assert hashell("resource", "trace", name).code == 0
+    assert "op promote interval=0" in hashell("configure", "show", "u").out
+    missing = hashell("resource", "trace", "t", "monitor", "7s")
+    assert missing.code == 1 and "operations: monitor start stop" in missing.err
+    for name in ("t", "u"):
+        assert hashell("resource", "untrace", name).code == 0
+    assert hashell("configure", "show").out == before

@@ -114,18 +114,22 @@ def _head(one: PeInput) -> str:
 
 def transition(session: Session, words: list[str]) -> None:
     """`transition [N|FILE] [scores]`: what was decided, and the log of the time."""
+    found = records(session)
+    _show_transition(session, found.choose(next((w for w in words if w not in ("scores", "nograph")), "")),
+                     "scores" in words)
+
+
+def _show_transition(session: Session, one: PeInput, scores: bool) -> None:
     from hashell.shell.plans import plan_for, score_lines
 
-    found = records(session)
-    one = found.choose(next((w for w in words if w not in ("scores", "nograph")), ""))
     cib = read_input(one.path)
     session.out(_head(one).rstrip())
     for line in plan_for(cib).lines():
         session.out(line)
-    if "scores" in words:
+    if scores:
         for line in score_lines(cib):
             session.out(line)
-    for entry in _of_transition(found, one):
+    for entry in _of_transition(records(session), one):
         session.out(f"  {entry}")
 
 
@@ -223,6 +227,6 @@ def latest(session: Session, words: list[str]) -> None:
     for one in reversed(inputs):
         plan = plan_for(read_input(one.path))
         if len(plan.lines()) > 1:
-            transition(session, [str(one.path)])
+            _show_transition(session, one, False)
             return
     session.out("no transition did anything")

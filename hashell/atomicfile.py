@@ -14,7 +14,8 @@ from pathlib import Path
 def write_atomically(path: Path, content: str | bytes, *, mode: int | None = None) -> None:
     """Write `content` (text as UTF-8) into `path` by way of a temporary file beside it. Raises OSError.
 
-    The file gets `mode`; with None it keeps the mode and owner that it had, and is private when new. A link is followed.
+    The file gets `mode`; with None it keeps the mode and owner that it had, and is private when new. Links are
+    followed.
     """
     target = path.resolve()
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

@@ -10,8 +10,8 @@ from hashell.stack.pengine.kinds import DigestResult, Needs, QuorumPolicy, Role
 from hashell.stack.pengine.relations import Action
 
 if TYPE_CHECKING:
-    from hashell.stack.pengine.unpack.digests import DigestData
     from hashell.stack.pengine.state import Node, Resource, WorkingSet
+    from hashell.stack.pengine.unpack.digests import DigestData
 
 
 def op_key(rsc: Resource, task: str, interval_ms: int = 0) -> str:

@@ -1,7 +1,7 @@
 """Whether a CIB is well built: known schema, known sections, required and unique ids.
 
 There is no RELAX NG grammar here; these are the checks without which the stack could not work on the document
-or two nodes would read it differently. Messages H301 to H309.
+or two nodes would read it differently. Messages H301 to H309 and H316.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hashell.model.diagnostics import Diagnostic, Place, Severity
 from hashell.model.document import CONFIGURATION_SECTIONS, HIGHEST_SCHEMA
 from hashell.model.exitcodes import ExitCode
 from hashell.model.ids import is_id
+from hashell.model.schemavalues import bad_values, empty_rules
 
 _MINORS = (("1", (0, 2, 3)), ("2", range(11)), ("3", range(11)), ("4", (0,)))
 
@@ -164,6 +165,23 @@ class BadId(CibProblem):
         return "ids start with a letter or _ and go on with letters, digits, '.', '-' and '_'"
 
 
+@dataclass(frozen=True, kw_only=True)
+class BadValue(CibProblem):
+    """An attribute has a value that the schema does not allow there."""
+
+    code: ClassVar[str] = "H316"
+
+    attribute: str
+    value: str
+    wanted: str
+
+    def text(self) -> str:
+        return f"{self.attribute} of {self.path} is {self.value!r}"
+
+    def remedy(self) -> str:
+        return f"it has to be {self.wanted}"
+
+
 #: What may stand in a section, and the attributes each element must have (`|` parts alternatives).
 _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("crm_config", ("cluster_property_set",)),
@@ -279,6 +297,10 @@ def _problems(cib: etree._Element) -> Iterator[CibProblem]:
     yield from _attributes(configuration)
     yield from _unique(configuration)
     yield from _resources(configuration)
+    for element, attribute, value, wanted in bad_values(configuration):
+        yield BadValue(path=_describe(element), attribute=attribute, value=value, wanted=wanted, place=_place(element))
+    for rule in empty_rules(configuration):
+        yield MissingSection(path=_describe(rule), section="expression", place=_place(rule))
 
 
 def _sections(configuration: etree._Element) -> Iterator[CibProblem]:

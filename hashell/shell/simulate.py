@@ -119,6 +119,8 @@ def _fail(subject: str, problem: str, advice: str = "", code: ExitCode = ExitCod
 def _read_input(options: argparse.Namespace) -> _Element:
     from lxml import etree
 
+    from hashell.model.diagnostics import Severity
+    from hashell.model.schema import problems
     from hashell.model.xmltext import parse
 
     name = options.xml_file
@@ -130,13 +132,14 @@ def _read_input(options: argparse.Namespace) -> _Element:
         try:
             data = Path(name).read_bytes()
         except OSError as error:
-            raise _fail(name, error.strerror or str(error), "name a readable CIB file", ExitCode.NOINPUT) from None
+            raise _fail(name, error.strerror or str(error), "name a readable CIB file", ExitCode.DATAERR) from None
     try:
         cib = parse(data)
     except etree.XMLSyntaxError as error:
         raise _fail(name, f"not well-formed: {error.msg}", "correct the XML", ExitCode.DATAERR) from None
-    if cib.tag != "cib":
-        raise _fail(name, f"a <{cib.tag}> is no CIB", "give the whole <cib> element", ExitCode.DATAERR)
+    errors = [problem for problem in problems(cib) if problem.severity is Severity.ERROR]
+    if errors:
+        raise HashellError(*errors, exit_code=ExitCode.CONFIG)
     return cib
 
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.benchmarks import failover
+from tests.benchmarks import failover, scheduler
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each failover (default 5)")
+    parser.add_argument("--only", choices=("failover", "scheduler"), help="one benchmark alone")
     options = parser.parse_args()
+    if options.only != "failover":
+        scheduler.main()
+    if options.only == "scheduler":
+        return 0
     return failover.main(options.runs)
 
 

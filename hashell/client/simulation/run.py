@@ -119,10 +119,14 @@ class Simulation:
         executor = Executor(ws, self.result.graph, recorder, out, self.request.failures)
         complete = executor.run()
         out.end()
-        if not self.request.quiet:
-            self.write(str(out))
+        started = len(out.lines) > 2
+        texts: list[tuple[Callable[[str], None], str]] = [] if self.request.quiet else [(self.write, str(out))]
         if not complete:
-            self.warn("Transition failed: terminated\nAn invalid transition was produced\n")
+            # A heading without items is written when its list ends, and that is after the verdict.
+            verdict = (self.warn, "Transition failed: terminated\nAn invalid transition was produced\n")
+            texts.insert(len(texts) if started else 0, verdict)
+        for write, text in texts:
+            write(text)
         revised = self._model()
         if not self.request.quiet:
             out = Outline()

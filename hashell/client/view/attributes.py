@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hashell.model.outcomes import attempt_words, exit_words
 from hashell.model.values import integer
 from hashell.stack.pengine.unpack.entry import Entry
-from hashell.stack.pengine.unpack.failcounts import failcount
+from hashell.stack.pengine.unpack.failcounts import base_name, failcount
 
 if TYPE_CHECKING:
     from hashell.client.view.outline import Outline
@@ -44,7 +44,10 @@ def write_failcounts(ws: WorkingSet, out: Outline) -> None:
     start = out.begin_some("Migration Summary", blank=True)
     for node in ws.nodes:
         lines = []
+        known = _histories(ws, node)
         for rsc in (leaf for top in ws.resources for leaf in top.leaves() if not leaf.removed):
+            if base_name(rsc.history_id or rsc.id) not in known:
+                continue
             count, last = failcount(ws, node, rsc, effective=False)
             name = rsc.display_id()
             text = f"{name}: migration-threshold={rsc.ban_after_failures} fail-count={count}"
@@ -60,11 +63,19 @@ def write_failcounts(ws: WorkingSet, out: Outline) -> None:
     out.end_some(start)
 
 
+def _histories(ws: WorkingSet, node: Node) -> frozenset[str]:
+    """The resources that have a history on the node, without instance numbers; fail counts of others are not shown."""
+    states = (state for state in ws.cib.iterfind("status/node_state") if state.get("uname") == node.name)
+    return frozenset(base_name(lrm.get("id") or "") for state in states for lrm in state.iter("lrm_resource"))
+
+
 def write_failed_actions(ws: WorkingSet, out: Outline) -> None:
     """The failed operations that the history still holds."""
     out.begin("Failed Resource Actions")
-    for xml in ws.failed:
-        entry = Entry(xml)
+    for entry in (Entry(xml) for xml in ws.failed):
+        xml = entry.xml
+        if entry.is_masked_probe():
+            continue
         text = f"{entry.key} on {xml.get('uname')} '{exit_words(entry.xml_rc)}' ({entry.xml_rc}): "
         text += f"call={entry.call_id}, status='{attempt_words(entry.xml_status)}'"
         if xml.get("exit-reason"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hashell.client.view.attributes import write_attributes, write_failcounts, write_failed_actions
 from hashell.client.view.nodelist import write_nodes
 from hashell.client.view.resourcelist import write_resources
+from hashell.stack.pengine.unpack.entry import Entry
 
 if TYPE_CHECKING:
     from hashell.client.view.outline import Outline
@@ -30,7 +31,7 @@ def write_status(
         write_attributes(ws, out)
     if failures:
         write_failcounts(ws, out)
-        if ws.failed:
+        if any(not Entry(xml).is_masked_probe() for xml in ws.failed):
             out.blank()
             write_failed_actions(ws, out)
     out.end()

@@ -1,0 +1,119 @@
+"""The policy engine against crm_simulate: the same generated clusters in the same run, as a table of ratios.
+
+    python -m tests.benchmarks.scheduler [--quick] [--limit SECONDS]
+
+`ratio` is our time by theirs: below one we are faster. Memory is the peak of the process. A run that takes longer
+than the limit counts as that, with a `>`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.generated import STATES, cluster
+from tests.lab.peerlab import PEERLAB, missing
+
+_SIZES = ((100, 4), (1000, 16), (5000, 32))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of wall clock and MiB of peak memory; `ended` is False when the limit was reached."""
+
+    seconds: float
+    memory: float
+    ended: bool = True
+
+    def text(self) -> str:
+        return f"{'' if self.ended else '>'}{self.seconds:.2f}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table."""
+
+    name: str
+    xml: str
+    args: tuple[str, ...]
+
+
+def cases(quick: bool) -> list[Case]:
+    """What is measured, small first."""
+    found = []
+    for resources, nodes in _SIZES[:1] if quick else _SIZES:
+        for state in STATES:
+            name = f"{resources}x{nodes} {state}"
+            text = cluster(resources, nodes, state)
+            found.append(Case(name, text, ("-R",)))
+            if resources == 1000:
+                found.append(Case(f"{name}, -S", text, ("-S",)))
+    chain = (99, 4) if quick else (999, 16)
+    found.append(Case(f"{chain[0]}x{chain[1]} chained", cluster(*chain, STATES[0], chained=True), ("-R",)))
+    return found
+
+
+def _run(command: list[str], folder: Path, limit: float) -> Measured:
+    """One run; the child reports its own peak memory through wait4."""
+    began = time.monotonic()
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          start_new_session=True) as process:  # fmt: skip
+        deadline = began + limit
+        while True:
+            pid, _status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                process.returncode = 0
+                return Measured(time.monotonic() - began, usage.ru_maxrss / 1024)
+            if time.monotonic() > deadline:
+                os.killpg(process.pid, 9)
+                _pid, _status, usage = os.wait4(process.pid, 0)
+                process.returncode = -9
+                return Measured(limit, usage.ru_maxrss / 1024, ended=False)
+            time.sleep(0.005)
+
+
+def measure(case: Case, limit: float) -> tuple[Measured, Measured]:
+    """(ours, theirs)."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "c.xml").write_text(case.xml)
+        ours = _run([sys.executable, "-m", "hashell.cli", "simulate", "-x", str(folder / "c.xml"), *case.args],
+                    Path.cwd(), limit)  # fmt: skip
+        theirs = _run([str(PEERLAB), "tool", "crm_simulate", "-x", "c.xml", *case.args], folder, limit)
+    return ours, theirs
+
+
+def main(quick: bool = False, limit: float = 120.0) -> int:
+    """Print the table; 0 when it could be measured."""
+    reason = missing()
+    if reason:
+        print(f"scheduler: skipped, {reason}")
+        return 0
+    print(f"{'scheduler':<36}{'ours s':>9}{'theirs s':>10}{'ratio':>8}{'ours MiB':>10}{'theirs':>8}", flush=True)
+    seconds: dict[str, float] = {}
+    for case in cases(quick):
+        ours, theirs = measure(case, limit)
+        seconds[case.name] = ours.seconds
+        ratio = f"{'<' if not theirs.ended else ''}{ours.seconds / theirs.seconds:.2f}"
+        print(f"{case.name:<36}{ours.text():>9}{theirs.text():>10}{ratio:>8}{ours.memory:>10.0f}{theirs.memory:>8.0f}",
+              flush=True)  # fmt: skip
+    for state in STATES:
+        small, large = seconds.get(f"1000x16 {state}"), seconds.get(f"5000x32 {state}")
+        if small and large:
+            print(f"growth from 1000 to 5000, {state}: {large / small:.1f} times (5 x log ratio = 6.2)")
+    print(f"limit of one run {limit:.0f} s; theirs includes the start of the lab's shell, about 0.07 s")
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="the small cluster only")
+    parser.add_argument("--limit", type=float, default=120.0, help="seconds for one run")
+    chosen = parser.parse_args()
+    sys.exit(main(chosen.quick, chosen.limit))

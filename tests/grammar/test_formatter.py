@@ -11,7 +11,8 @@ from hashell.grammar.parser import CrmParser
 
 PIECES = ("primitive a Dummy", " params x=1", ' y="a b"', " op monitor interval=10s", " meta p=1", " \\\n", "\n",
           "# note\n", "group g a", "location l a", " 10: node1", " rule 5: #uname eq n", "property", " a=b", '"', "'",
-          " { b }", "xml <x", "role r read xpath:/a", " description=d", "order o a b", "\n\n\n", "bundle b docker image=i")
+          " { b }", "xml <x", "role r read xpath:/a", " description=d", "order o a b", "\n\n\n",
+          "bundle b docker image=i")
 PARSER = CrmParser()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 STATES = ("nothing running", "all running", "one node lost")
 _UUID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 _DUMMY = 'class="ocf" provider="pacemaker" type="Dummy"'
@@ -91,3 +94,9 @@ def _entry(id: str, suffix: str, task: str, interval: int, rc: int, digest: str,
         f' call-id="{call}" rc-code="{rc}" op-status="0" interval="{interval}" last-rc-change="1699990000"'
         f' op-digest="{digest}"/>'
     )
+
+
+if __name__ == "__main__":
+    # In a process of its own: peak memory is inherited by children, so the one that measures has to stay small.
+    target, how_many, on, shown, linked = sys.argv[1:]
+    Path(target).write_text(cluster(int(how_many), int(on), shown, linked == "chained"))

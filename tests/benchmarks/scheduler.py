@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.generated import STATES, cluster
+from tests.benchmarks.generated import STATES
 from tests.lab.peerlab import PEERLAB, missing
 
 _SIZES = ((100, 4), (1000, 16), (5000, 32))
@@ -40,8 +40,11 @@ class Case:
     """One line of the table."""
 
     name: str
-    xml: str
+    resources: int
+    nodes: int
+    state: str
     args: tuple[str, ...]
+    chained: bool = False
 
 
 def cases(quick: bool) -> list[Case]:
@@ -50,12 +53,11 @@ def cases(quick: bool) -> list[Case]:
     for resources, nodes in _SIZES[:1] if quick else _SIZES:
         for state in STATES:
             name = f"{resources}x{nodes} {state}"
-            text = cluster(resources, nodes, state)
-            found.append(Case(name, text, ("-R",)))
+            found.append(Case(name, resources, nodes, state, ("-R",)))
             if resources == 1000:
-                found.append(Case(f"{name}, -S", text, ("-S",)))
+                found.append(Case(f"{name}, -S", resources, nodes, state, ("-S",)))
     chain = (99, 4) if quick else (999, 16)
-    found.append(Case(f"{chain[0]}x{chain[1]} chained", cluster(*chain, STATES[0], chained=True), ("-R",)))
+    found.append(Case(f"{chain[0]}x{chain[1]} chained", *chain, STATES[0], ("-R",), chained=True))
     return found
 
 
@@ -82,7 +84,9 @@ def measure(case: Case, limit: float) -> tuple[Measured, Measured]:
     """(ours, theirs)."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "c.xml").write_text(case.xml)
+        size = (str(folder / "c.xml"), str(case.resources), str(case.nodes), case.state)
+        link = "chained" if case.chained else "apart"
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.generated", *size, link], check=True)
         ours = _run([sys.executable, "-m", "hashell.cli", "simulate", "-x", str(folder / "c.xml"), *case.args],
                     Path.cwd(), limit)  # fmt: skip
         theirs = _run([str(PEERLAB), "tool", "crm_simulate", "-x", "c.xml", *case.args], folder, limit)

@@ -40,11 +40,14 @@ def _title(node: Node) -> str:
 
 
 def write_failcounts(ws: WorkingSet, out: Outline) -> None:
-    """How often each resource has failed on each node that is online."""
-    start = out.begin_some("Migration Summary", blank=True)
-    for node in ws.nodes:
+    """How often each resource has failed on each node that is online; nothing without any history."""
+    histories = [(node, _histories(ws, node)) for node in ws.nodes if node.online]
+    if not any(known for _, known in histories):
+        return
+    out.blank()
+    out.begin("Migration Summary")
+    for node, known in histories:
         lines = []
-        known = _histories(ws, node)
         for rsc in (leaf for top in ws.resources for leaf in top.leaves() if not leaf.removed):
             if base_name(rsc.history_id or rsc.id) not in known:
                 continue
@@ -55,12 +58,12 @@ def write_failcounts(ws: WorkingSet, out: Outline) -> None:
                 text += f" last-failure='{_when(ws, last)}'"
             if count and text not in lines:
                 lines.append(text)
-        if node.online and lines:
+        if lines:
             out.begin(_title(node))
             for line in lines:
                 out.item(line)
             out.end()
-    out.end_some(start)
+    out.end()
 
 
 def _histories(ws: WorkingSet, node: Node) -> frozenset[str]:

@@ -1,0 +1,35 @@
+"""Inputs on which the original crashes or does not end: ours has an answer (scheduler_deviations.toml)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab.fuzz_scheduler import own_outputs
+
+_CIB = """<cib crm_feature_set="3.20.0" validate-with="pacemaker-3.10" epoch="1" num_updates="0" admin_epoch="0"
+ have-quorum="1" dc-uuid="1" execution-date="1700000000"><configuration><crm_config/>
+<nodes><node id="1" uname="node1"/></nodes><resources>{}</resources><constraints>{}</constraints>{}</configuration>
+<status><node_state id="1" uname="node1" in_ccm="true" crmd="online" join="member" expected="member"/></status></cib>
+"""
+_CLONED = '<clone id="c"><primitive id="a" class="ocf" provider="pacemaker" type="Dummy"/></clone>'
+_TWO = (
+    '<primitive id="a" class="ocf" provider="pacemaker" type="Dummy"/>'
+    '<primitive id="b" class="ocf" provider="pacemaker" type="Dummy"/>'
+)
+_TAG = '<tags><tag id="t"><obj_ref id="a"/><obj_ref id="b"/></tag></tags>'
+
+
+@pytest.mark.parametrize(
+    "cib",
+    [
+        _CIB.format(_CLONED, '<rsc_order id="o" first="a" then="c"/>', ""),
+        _CIB.format(_CLONED, '<rsc_order id="o" first="c" then="a"/>', ""),
+        _CIB.format(_TWO, '<rsc_order id="o" first="a" then="t"/>', _TAG),
+    ],
+    ids=["instance before its clone", "clone before its instance", "resource before its own tag"],
+)
+def test_there_is_an_answer(cib: str) -> None:
+    outputs = own_outputs(cib.encode(), [])
+    assert not outputs["fault"]
+    assert "Transition Summary" in outputs["summary"]
+    assert "<transition_graph" in outputs["exp"]

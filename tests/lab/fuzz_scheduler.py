@@ -342,7 +342,9 @@ def main(argv: list[str]) -> int:
     seeds = [options.seed] if options.seed is not None else list(range(options.start, options.start + options.seeds))
     began = time.monotonic()
     seconds = 0.0 if options.no_minimise else 60.0
-    refused, reports, faults = run(seeds, diff=options.diff or options.seed is not None, seconds=seconds, out=options.out)
+    refused, reports, faults = run(
+        seeds, diff=options.diff or options.seed is not None, seconds=seconds, out=options.out
+    )
     for fault in faults:
         print(fault)
     print(f"scheduler fuzz: {len(seeds)} seeds, {len(reports)} differences, {refused} refused by the peer, "

@@ -12,72 +12,12 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from tests.lab.random_values import CLONE_META, META, ON_FAIL, OPTIONS, PROMOTABLE_META
+
 Element = etree._Element
 
 #: Epoch seconds at which every generated cluster is looked at.
 NOW = 1700000000
-
-_OPTIONS: Mapping[str, Sequence[str]] = {
-    "symmetric-cluster": ("true", "true", "false"),
-    "no-quorum-policy": ("stop", "freeze", "ignore", "demote", "suicide", "fence"),
-    "stonith-action": ("reboot", "off"),
-    "stonith-timeout": ("20s", "2min"),
-    "maintenance-mode": ("true", "false", "false"),
-    "stop-all-resources": ("true", "false", "false"),
-    "placement-strategy": ("default", "utilization", "minimal", "balanced"),
-    "stop-orphan-resources": ("true", "false"),
-    "stop-orphan-actions": ("true", "false"),
-    "start-failure-is-fatal": ("true", "false"),
-    "enable-startup-probes": ("true", "false"),
-    "concurrent-fencing": ("true", "false"),
-    "startup-fencing": ("true", "false"),
-    "priority-fencing-delay": ("0", "15s"),
-    "node-health-strategy": ("none", "migrate-on-red", "only-green", "progressive", "custom"),
-    "node-health-base": ("0", "10", "-5"),
-    "node-health-red": ("-INFINITY", "-50"),
-    "node-health-yellow": ("0", "-20"),
-    "node-health-green": ("0", "30"),
-    "shutdown-lock": ("true", "true", "false"),
-    "shutdown-lock-limit": ("0", "5min", "30min"),
-    "node-pending-timeout": ("0", "2h", "10s"),
-    "have-watchdog": ("true", "false"),
-    "stonith-watchdog-timeout": ("10s", "0"),
-    "migration-limit": ("-1", "3"),
-    "cluster-delay": ("60s", "30s"),
-    "batch-limit": ("0", "30"),
-    "cluster-name": ("mycluster",),
-}
-_META: Mapping[str, Sequence[str]] = {
-    "is-managed": ("true", "false"),
-    "target-role": ("Stopped", "Started", "Promoted", "Unpromoted", "Started"),
-    "priority": ("0", "1", "10", "-5", "INFINITY", "5"),
-    "resource-stickiness": ("0", "1", "100", "INFINITY", "-10", "50"),
-    "migration-threshold": ("0", "1", "3", "INFINITY", "2"),
-    "failure-timeout": ("0", "10s", "1h", "100d"),
-    "multiple-active": ("stop_start", "stop_only", "block", "stop_unexpected"),
-    "allow-migrate": ("true", "true", "false"),
-    "critical": ("true", "false"),
-    "requires": ("nothing", "quorum", "fencing", "unfencing"),
-    "maintenance": ("true", "false"),
-    "allow-unhealthy-nodes": ("true", "false"),
-    "remote-allow-migrate": ("false",),
-    "container-attribute-target": ("host",),
-}
-_CLONE_META: Mapping[str, Sequence[str]] = {
-    "clone-max": ("0", "1", "2", "3", "5"),
-    "clone-node-max": ("1", "2", "3"),
-    "globally-unique": ("true", "false"),
-    "notify": ("true", "true", "false"),
-    "ordered": ("true", "false"),
-    "interleave": ("true", "true", "false"),
-    "clone-min": ("1", "2"),
-}
-_PROMOTABLE_META: Mapping[str, Sequence[str]] = {
-    "promoted-max": ("0", "1", "2", "3"),
-    "promoted-node-max": ("1", "2"),
-}
-_ON_FAIL = ("ignore", "block", "stop", "restart", "standby", "fence", "restart-container", "demote")
-
 
 @dataclass
 class Leaf:
@@ -194,7 +134,7 @@ class Cluster:
         )
 
     def build_options(self) -> None:
-        values = self.some(_OPTIONS, 0.12)
+        values = self.some(OPTIONS, 0.12)
         for name in ("maintenance-mode", "stop-all-resources"):
             if self.chance(0.7):
                 values.pop(name, "")
@@ -202,12 +142,15 @@ class Cluster:
             values["stonith-enabled"] = "true" if self.fencing else "false"
         self.pairs(self.section["crm_config"], "cluster_property_set", values)
         if values and self.chance(0.05):
-            block = self.pairs(self.section["crm_config"], "cluster_property_set", self.some(_OPTIONS, 0.1))
+            block = self.pairs(self.section["crm_config"], "cluster_property_set", self.some(OPTIONS, 0.1))
             if block is not None:
                 self.rule(block, score="10")
         for section, table in (
-            ("rsc_defaults", self.some(_META, 0.05)),
-            ("op_defaults", self.some({"timeout": ("17s", "2min"), "on-fail": _ON_FAIL, "record-pending": ("true",)}, 0.1)),
+            ("rsc_defaults", self.some(META, 0.05)),
+            (
+                "op_defaults",
+                self.some({"timeout": ("17s", "2min"), "on-fail": ON_FAIL, "record-pending": ("true",)}, 0.1),
+            ),
         ):
             block = self.pairs(self.section[section], "meta_attributes", table)
             if block is not None and self.chance(0.4):
@@ -224,7 +167,9 @@ class Cluster:
         return rule
 
     def location_rule(self, parent: Element, depth: int = 0, **attributes: str) -> Element:
-        rule = etree.SubElement(parent, "rule", {"id": self.id("rule"), "boolean-op": self.pick("and", "or"), **attributes})
+        rule = etree.SubElement(
+            parent, "rule", {"id": self.id("rule"), "boolean-op": self.pick("and", "or"), **attributes}
+        )
         for _ in range(self.random.choice((1, 1, 2))):
             kind = self.random.random()
             if kind < 0.2:
@@ -237,7 +182,9 @@ class Cluster:
 
     def expression(self, rule: Element) -> None:
         expression = etree.SubElement(rule, "expression", id=self.id("expr"))
-        expression.set("attribute", self.pick("#uname", "#kind", "site", "weight", "pingd", "standby", "#id", "#cluster-name"))
+        expression.set(
+            "attribute", self.pick("#uname", "#kind", "site", "weight", "pingd", "standby", "#id", "#cluster-name")
+        )
         if self.chance(0.25):
             expression.set("operation", self.pick("defined", "not_defined"))
             return
@@ -277,7 +224,11 @@ class Cluster:
                 expression.set("interval", self.pick("10s", "0"))
         else:
             expression = etree.SubElement(rule, "rsc_expression", id=self.id("rsc"))
-            for name, values in (("class", ("ocf", "stonith")), ("provider", ("pacemaker", "heartbeat")), ("type", ("Dummy", "IPaddr2"))):
+            for name, values in (
+                ("class", ("ocf", "stonith")),
+                ("provider", ("pacemaker", "heartbeat")),
+                ("type", ("Dummy", "IPaddr2")),
+            ):
                 if self.chance(0.5):
                     expression.set(name, self.pick(*values))
 
@@ -328,7 +279,7 @@ class Cluster:
             for name, value in zip(("class", "provider", "type"), agent, strict=True):
                 if value:
                     primitive.set(name, value)
-        meta = self.some(_META, 0.06)
+        meta = self.some(META, 0.06)
         made.migratable = meta.get("allow-migrate") == "true"
         self.pairs(self.random.choice((primitive, target)), "meta_attributes", meta)
         parameters = self.some({"state": ("/a", "/b"), "fake": ("1", "2"), "passwd": ("x",), "op_sleep": ("3",)}, 0.15)
@@ -338,7 +289,9 @@ class Cluster:
         if self.chance(0.85):
             self._operations(target, made)
         if self.chance(0.4):
-            self.pairs(primitive, "utilization", {"cpu": self.pick("1", "2", "4"), "memory": self.pick("1", "10", "50")})
+            self.pairs(
+                primitive, "utilization", {"cpu": self.pick("1", "2", "4"), "memory": self.pick("1", "10", "50")}
+            )
         _order_children(primitive)
         self.anything.append(id)
         return primitive
@@ -375,9 +328,11 @@ class Cluster:
                 op.set("role", role)
             if name == "monitor":
                 leaf.monitors.append({"1min": 60000}.get(interval) or int(interval[:-1]) * 1000)
-            for key, values in (("timeout", ("33s", "2min")), ("enabled", ("true", "false")), ("on-fail", _ON_FAIL),
+            for key, values in (("timeout", ("33s", "2min")), ("enabled", ("true", "false")), ("on-fail", ON_FAIL),
                                 ("record-pending", ("true", "false")), ("start-delay", ("5s",)), ("interval-origin", ("2020-01-01",))):  # fmt: skip
-                if self.chance(0.3 if key == "timeout" else 0.12) and not (key == "interval-origin" and op.get("start-delay")):
+                if self.chance(0.3 if key == "timeout" else 0.12) and not (
+                    key == "interval-origin" and op.get("start-delay")
+                ):
                     op.set(key, self.pick(*values))
             if self.chance(0.05):
                 self.pairs(op, "instance_attributes", {"OCF_CHECK_LEVEL": "10"})
@@ -386,7 +341,7 @@ class Cluster:
 
     def group(self, parent: Element, **leaf: object) -> Element:
         group = etree.SubElement(parent, "group", id=self.id("grp"))
-        self.pairs(group, "meta_attributes", {**self.some(_META, 0.04),
+        self.pairs(group, "meta_attributes", {**self.some(META, 0.04),
                                               **self.some({"ordered": ("false",), "collocated": ("false",)}, 0.05)})  # fmt: skip
         self.anything.append(str(group.get("id")))
         for _ in range(self.random.choice((1, 2, 2, 3, 4))):
@@ -395,10 +350,10 @@ class Cluster:
 
     def clone(self) -> None:
         clone = etree.SubElement(self.section["resources"], "clone", id=self.id("clone"))
-        meta = {**self.some(_META, 0.04), **self.some(_CLONE_META, 0.15)}
+        meta = {**self.some(META, 0.04), **self.some(CLONE_META, 0.15)}
         promotable = self.chance(0.45)
         if promotable:
-            meta.update(promotable="true", **self.some(_PROMOTABLE_META, 0.25))
+            meta.update(promotable="true", **self.some(PROMOTABLE_META, 0.25))
         self.pairs(clone, "meta_attributes", meta)
         id = str(clone.get("id"))
         self.tops.append(id)
@@ -407,7 +362,9 @@ class Cluster:
             self.promotables.append(id)
         leaf = {
             "instances": int(meta.get("clone-max", len(self.nodes))),
-            "unique": meta.get("globally-unique") == "true" or meta.get("clone-node-max", "1") != "1" and self.chance(0.5),
+            "unique": meta.get("globally-unique") == "true"
+            or meta.get("clone-node-max", "1") != "1"
+            and self.chance(0.5),
             "promotable": promotable,
         }
         if self.chance(0.3):
@@ -419,11 +376,16 @@ class Cluster:
     def bundle(self) -> None:
         id = self.id("bundle")
         bundle = etree.SubElement(self.section["resources"], "bundle", id=id)
-        self.pairs(bundle, "meta_attributes", self.some(_META, 0.05))
+        self.pairs(bundle, "meta_attributes", self.some(META, 0.05))
         kind = self.pick("docker", "podman")
         replicas = self.random.choice((1, 2, 3))
         container = etree.SubElement(bundle, kind, image="x", replicas=str(replicas))
-        for name, values in (("replicas-per-host", ("1", "2")), ("run-command", ("/bin/x",)), ("network", ("host",)), ("options", ("--a --b",))):
+        for name, values in (
+            ("replicas-per-host", ("1", "2")),
+            ("run-command", ("/bin/x",)),
+            ("network", ("host",)),
+            ("options", ("--a --b",)),
+        ):
             if self.chance(0.15):
                 container.set(name, self.pick(*values))
         promotable = self.chance(0.4)
@@ -445,17 +407,27 @@ class Cluster:
                 etree.SubElement(element, "port-mapping", id=self.id("port"), port="80")
         if self.chance(0.5):
             storage = etree.SubElement(bundle, "storage")
-            mapping = etree.SubElement(storage, "storage-mapping", {"id": self.id("map"), "target-dir": "/var", "options": "rw"})
+            mapping = etree.SubElement(
+                storage, "storage-mapping", {"id": self.id("map"), "target-dir": "/var", "options": "rw"}
+            )
             mapping.set(self.pick("source-dir", "source-dir-root"), "/srv")
         for index in range(replicas):
             self.leaves.append(Leaf(f"{id}-{kind}-{index}", ("ocf", "heartbeat", kind), monitors=[60000]))
             if network:
-                self.leaves.append(Leaf(f"{id}-ip-192.168.122.{number + index}", ("ocf", "heartbeat", "IPaddr2"), monitors=[60000]))
+                self.leaves.append(
+                    Leaf(f"{id}-ip-192.168.122.{number + index}", ("ocf", "heartbeat", "IPaddr2"), monitors=[60000])
+                )
         if inside:
             for index in range(replicas):
                 self.leaves.append(Leaf(f"{id}-{index}", ("ocf", "pacemaker", "remote"), monitors=[30000]))
                 self.guests.append(f"{id}-{index}")
-            self.primitive(bundle, agent=("ocf", "pacemaker", "Stateful" if promotable else "Dummy"), promotable=promotable, node=id, instances=replicas)
+            self.primitive(
+                bundle,
+                agent=("ocf", "pacemaker", "Stateful" if promotable else "Dummy"),
+                promotable=promotable,
+                node=id,
+                instances=replicas,
+            )
         self.tops.append(id)
         self.anything.append(id)
 
@@ -463,7 +435,10 @@ class Cluster:
         """A virtual machine that is a node."""
         primitive = self.primitive(self.section["resources"], agent=("ocf", "heartbeat", "VirtualDomain"))
         name = f"guest{len(self.guests) + 1}"
-        values = {"remote-node": name, **self.some({"remote-allow-migrate": ("false",), "remote-addr": ("10.0.0.1",)}, 0.3)}
+        values = {
+            "remote-node": name,
+            **self.some({"remote-allow-migrate": ("false",), "remote-addr": ("10.0.0.1",)}, 0.3),
+        }
         block = primitive.find("meta_attributes")
         if block is None:
             self.pairs(primitive, "meta_attributes", values, at=0)
@@ -478,9 +453,17 @@ class Cluster:
 
     def remote(self) -> None:
         name = f"remote{len(self.guests) + 1}"
-        primitive = etree.SubElement(self.section["resources"], "primitive", {"id": name, "class": "ocf", "provider": "pacemaker", "type": "remote"})
-        self.pairs(primitive, "meta_attributes", self.some(_META, 0.04))
-        self.pairs(primitive, "instance_attributes", self.some({"reconnect_interval": ("60", "10min"), "server": ("10.0.0.2",)}, 0.4))
+        primitive = etree.SubElement(
+            self.section["resources"],
+            "primitive",
+            {"id": name, "class": "ocf", "provider": "pacemaker", "type": "remote"},
+        )
+        self.pairs(primitive, "meta_attributes", self.some(META, 0.04))
+        self.pairs(
+            primitive,
+            "instance_attributes",
+            self.some({"reconnect_interval": ("60", "10min"), "server": ("10.0.0.2",)}, 0.4),
+        )
         leaf = Leaf(name, ("ocf", "pacemaker", "remote"))
         self._operations(primitive, leaf)
         self.leaves.append(leaf)

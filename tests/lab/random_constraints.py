@@ -204,6 +204,8 @@ def add_topology(cluster: Cluster) -> None:
     if not devices or not cluster.chance(0.1):
         return
     topology = etree.Element("fencing-topology")
-    level = etree.SubElement(topology, "fencing-level", {"id": cluster.id("level"), "index": "1", "devices": ",".join(devices)})
+    level = etree.SubElement(
+        topology, "fencing-level", {"id": cluster.id("level"), "index": "1", "devices": ",".join(devices)}
+    )
     level.set("target", cluster.nodes[0])
     cluster.section["constraints"].addnext(topology)

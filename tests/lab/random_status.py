@@ -118,7 +118,12 @@ def _leaf(cluster: Cluster, leaf: Leaf, lrms: dict[str, Element], quiet: bool) -
     if not names or cluster.chance(0.15):
         return
     if not leaf.node:
-        names = [name for name in names if cluster.chance(0.93) and (name in cluster.nodes or cluster.chance(0.01 if leaf.agent[2] in _CONTAINERS else 0.15))]
+        names = [
+            name
+            for name in names
+            if cluster.chance(0.93)
+            and (name in cluster.nodes or cluster.chance(0.01 if leaf.agent[2] in _CONTAINERS else 0.15))
+        ]
     if not names:
         return
     count = max(1, min(leaf.instances, len(names))) if leaf.instances else 1
@@ -232,7 +237,24 @@ class History:
         if not cluster.chance(trouble):
             return
         kind = cluster.random.random()
-        rc, status = cluster.random.choice(((1, 0), (1, 4), (7, 0), (5, 5), (2, 4), (6, 4), (1, 2), (9, 0), (190, 0), (8, 0), (191, 0), (0, 0), (4, 4), (3, 0)))
+        rc, status = cluster.random.choice(
+            (
+                (1, 0),
+                (1, 4),
+                (7, 0),
+                (5, 5),
+                (2, 4),
+                (6, 4),
+                (1, 2),
+                (9, 0),
+                (190, 0),
+                (8, 0),
+                (191, 0),
+                (0, 0),
+                (4, 4),
+                (3, 0),
+            )
+        )
         failure = "last_failure_0" if cluster.chance(0.6) else ""
         interval = self.leaf.monitors[0] if self.leaf.monitors else 10000
         if kind < 0.4:
@@ -252,7 +274,9 @@ class History:
         """Probed or stopped, perhaps with an old failure."""
         cluster = self.cluster
         if cluster.chance(trouble):
-            rc, status = cluster.random.choice(((1, 0), (5, 0), (2, 0), (5, 5), (6, 4), (1, 2), (3, 0), (4, 4), (0, 0), (8, 0), (9, 0), (2, 7), (1, 8)))
+            rc, status = cluster.random.choice(
+                ((1, 0), (5, 0), (2, 0), (5, 5), (6, 4), (1, 2), (3, 0), (4, 4), (0, 0), (8, 0), (9, 0), (2, 7), (1, 8))
+            )
             kind = cluster.random.random()
             failure = "last_failure_0" if cluster.chance(0.5) else ""
             if kind < 0.4:

@@ -1,4 +1,4 @@
-"""The real crm_simulate as a long-lived helper: one shell in the peer's image that works through the inputs it is sent."""
+"""The real crm_simulate as a long-lived helper: one shell in its image works through the inputs it is sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ while IFS= read -r name; do
   args=$(cat "$name.args" 2>/dev/null)
   rm -f "$name.exp" "$name.dot"
   eval "timeout {LIMIT} crm_simulate -x $name.xml -S $args" > "$name.summary" 2>&1 < /dev/null; echo $? > "$name.rc"
-  eval "timeout {LIMIT} crm_simulate -x $name.xml -D $name.dot -G $name.exp -sSQ $args" > "$name.scores" 2> /dev/null < /dev/null
+  eval "timeout {LIMIT} crm_simulate -x $name.xml -D $name.dot -G $name.exp -sSQ $args" \\
+    > "$name.scores" 2> /dev/null < /dev/null
   echo done
 done
 """

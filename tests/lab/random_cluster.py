@@ -199,8 +199,10 @@ class Cluster:
         expression.set("operation", operation)
         if operation == "date_spec":
             spec = etree.SubElement(expression, "date_spec", id=self.id("spec"))
-            for name, values in (("weekdays", ("1-5", "6-7", "2")), ("hours", ("9-17", "22")), ("years", ("2010-2023", "2024")),
-                                 ("months", ("1-6", "11")), ("monthdays", ("14", "15-31")), ("yeardays", ("318", "1-100"))):  # fmt: skip
+            for name, values in (("weekdays", ("1-5", "6-7", "2")), ("hours", ("9-17", "22")),
+                                 ("years", ("2010-2023", "2024")),
+                                 ("months", ("1-6", "11")), ("monthdays", ("14", "15-31")),
+                                 ("yeardays", ("318", "1-100"))):  # fmt: skip
                 if self.chance(0.3):
                     spec.set(name, self.pick(*values))
             return
@@ -329,7 +331,8 @@ class Cluster:
             if name == "monitor":
                 leaf.monitors.append({"1min": 60000}.get(interval) or int(interval[:-1]) * 1000)
             for key, values in (("timeout", ("33s", "2min")), ("enabled", ("true", "false")), ("on-fail", ON_FAIL),
-                                ("record-pending", ("true", "false")), ("start-delay", ("5s",)), ("interval-origin", ("2020-01-01",))):  # fmt: skip
+                                ("record-pending", ("true", "false")),
+                             ("start-delay", ("5s",)), ("interval-origin", ("2020-01-01",))):  # fmt: skip
                 if self.chance(0.3 if key == "timeout" else 0.12) and not (
                     key == "interval-origin" and op.get("start-delay")
                 ):
@@ -342,7 +345,8 @@ class Cluster:
     def group(self, parent: Element, **leaf: object) -> Element:
         group = etree.SubElement(parent, "group", id=self.id("grp"))
         self.pairs(group, "meta_attributes", {**self.some(META, 0.04),
-                                              **self.some({"ordered": ("false",), "collocated": ("false",)}, 0.05)})  # fmt: skip
+
+                             **self.some({"ordered": ("false",), "collocated": ("false",)}, 0.05)})  # fmt: skip
         self.anything.append(str(group.get("id")))
         for _ in range(self.random.choice((1, 2, 2, 3, 4))):
             self.primitive(group, **leaf)

@@ -33,7 +33,8 @@ class Peer:
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
         self._shell = subprocess.Popen(
-            [str(PEERLAB), "tool", "env", "LC_ALL=C", "TZ=UTC", "sh", "-c", _LOOP], cwd=self.folder, text=True, bufsize=1,
+            [str(PEERLAB), "tool", "env", "LC_ALL=C", "TZ=UTC", "sh", "-c", _LOOP], cwd=self.folder,
+                             text=True, bufsize=1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._expect("ready")

@@ -89,7 +89,8 @@ def test_orders_in_a_circle_fail_with_a_message(tmp_path: Path, capsys: pytest.C
     [
         ('value="false"', 'value="false"/><nvpair id="o2" name="no-such-option" value="7"'),
         ("<constraints/>", _LOCATION.format("", '<date_expression id="d" operation="gt" start="yesterday"/>')),
-        ('id="A" class="ocf" provider="pacemaker" type="Dummy"/>', 'id="A" class="ocf" provider="pacemaker" type="Dummy">'
+        ('id="A" class="ocf" provider="pacemaker" type="Dummy"/>',
+         'id="A" class="ocf" provider="pacemaker" type="Dummy">'
          '<meta_attributes id="m"><nvpair id="m1" name="target-role" value="Walking"/>'
          '<nvpair id="m2" name="priority" value="high"/></meta_attributes>'
          '<operations><op id="x" name="monitor" interval="soon"/></operations></primitive>'),

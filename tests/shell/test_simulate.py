@@ -85,7 +85,8 @@ def test_problems_of_the_configuration_are_shown_on_request(cib: Path, capsys: p
 
 
 def test_damaged_parts_do_not_end_the_run(cib: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    damaged = CIB.replace('validate-with="pacemaker-3.10"', 'validate-with="none"').replace('in_ccm="true"', 'in_ccm="perhaps"')
+    damaged = CIB.replace('validate-with="pacemaker-3.10"', 'validate-with="none"')
+    damaged = damaged.replace('in_ccm="true"', 'in_ccm="perhaps"')
     damaged = damaged.replace('name="stonith-enabled"', 'name="batch-limit"')
     cib.write_text(damaged.replace("</resources>", '<primitive/><group id="g"/><clone id="c"/></resources>'))
     assert main(["-x", str(cib), "-S"]) == ExitCode.OK

@@ -80,6 +80,7 @@ class ClusterLink:
         self._cache: PeerCache | None = None
         self._on_message, self._on_peers = on_message, on_peers
         self._on_quorum, self._on_lost = on_quorum, on_lost
+        self._misnamed: set[int] = set()  #: nodes that called themselves by a name not theirs, said once
         self._idents = itertools.count(1)
         self._cpg: CpgClient | None = None
         self._quorum: QuorumClient | None = None
@@ -148,9 +149,7 @@ class ClusterLink:
         self.nodeid = await link.local_nodeid()
         self.name = self.names.get(self.nodeid) or self._settings.name or os.uname().nodename
         self.names.setdefault(self.nodeid, self.name)
-        self._cache = PeerCache(self.nodeid, self.name, auto_reap=self._auto_reap)
-        for nodeid, name in self.names.items():
-            self._cache.learn_name(nodeid, name)
+        self._cache = PeerCache(self.nodeid, self.name, listed=self.names, auto_reap=self._auto_reap)
         self._up = True
         if self._on_quorum:
             self._quorum = QuorumClient(
@@ -230,8 +229,10 @@ class ClusterLink:
         except etree.XMLSyntaxError as error:
             log.warning("dropped a message of node %d that is no XML: %s", nodeid, error)
             return
-        self.peers.learn_name(nodeid, message.sender_name)
         sender = self.peers.get(nodeid)
+        if not self.peers.learn_name(nodeid, message.sender_name) and nodeid not in self._misnamed:
+            self._misnamed.add(nodeid)
+            log.warning("node %d is %s, but a message of it says %r", nodeid, sender.name, message.sender_name)
         element.set("src", sender.name)
         try:
             self._on_message(sender, element)

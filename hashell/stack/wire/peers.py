@@ -6,6 +6,7 @@ Two sources speak: CPG confchgs of the daemon's own group (online bit) and, for 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MEMBER = "member"
@@ -50,11 +51,16 @@ class GroupChange:
 
 
 class PeerCache:
-    def __init__(self, local_nodeid: int, local_name: str, *, auto_reap: bool = True) -> None:
+    """`listed` are the names of the node list by node id: they and our own stand whatever a message says."""
+
+    def __init__(
+        self, local_nodeid: int, local_name: str, *, listed: Mapping[int, str] | None = None, auto_reap: bool = True
+    ) -> None:
         self.local_nodeid = local_nodeid
         self.auto_reap = auto_reap
         self._peers: dict[int, Peer] = {}
-        self._names: dict[int, str] = {local_nodeid: local_name}
+        self._listed = {**(listed or {}), local_nodeid: local_name}
+        self._names: dict[int, str] = dict(self._listed)
         self.get(local_nodeid)
 
     def __len__(self) -> int:
@@ -87,12 +93,23 @@ class PeerCache:
 
     # -- learning -----------------------------------------------------------------------------------------
 
-    def learn_name(self, nodeid: int, name: str) -> None:
-        """Remember the name of a node, from the node list or a message header; '' is ignored."""
-        if name:
-            self._names[nodeid] = name
-            if nodeid in self._peers:
-                self._peers[nodeid].name = name
+    def learn_name(self, nodeid: int, name: str) -> bool:
+        """Remember the name that a message header gives its sender; '' tells nothing.
+
+        False when the name is not believed: the node list has another one for that node, or another node has it.
+        A process of the node that is no daemon of ours can say anything, and must not rename the node.
+        """
+        if not name:
+            return True
+        wanted = name.casefold()
+        if nodeid in self._listed:
+            return self._listed[nodeid].casefold() == wanted
+        if any(known.casefold() == wanted for other, known in self._names.items() if other != nodeid):
+            return False
+        self._names[nodeid] = name
+        if nodeid in self._peers:
+            self._peers[nodeid].name = name
+        return True
 
     def name_of(self, nodeid: int) -> str:
         """The name of a node, also of one that is not in the cache; '' when it was never heard."""
@@ -109,7 +126,8 @@ class PeerCache:
         ]
         for peer in gone:
             del self._peers[peer.nodeid]
-            self._names.pop(peer.nodeid, None)
+            if peer.nodeid not in self._listed:
+                self._names.pop(peer.nodeid, None)
         return gone
 
     def confchg(

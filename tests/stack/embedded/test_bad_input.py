@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import socket
 import stat
 import subprocess
@@ -37,6 +38,8 @@ SERVED_BY = {
     "pacemakerd": "pacemakerd", "cib_ro": "cib", "cib_rw": "cib", "cib_shm": "cib", "crmd": "crmd", "attrd": "attrd",
     "stonith-ng": "stonithd", "lrmd": "lrmd", "pengine": "schedulerd",
 }  # fmt: skip
+#: Milliseconds. Long enough that a busy machine makes no new ring: what is asked is whether garbage does.
+TOKEN = 20000
 #: Lines at warning or above that one kind of garbage may cost a daemon: one for each client, not for each message.
 LINES_OF_A_FLOOD = 400
 
@@ -55,6 +58,8 @@ class Site:
         for name in self.nodes.names:
             path = self.nodes.base / name / "settings.json"
             path.write_text(json.dumps({**json.loads(path.read_text()), "ocf_root": str(self.base / "ocf")}))
+            conf = self.nodes.base / name / "corosync.conf"
+            conf.write_text(re.sub(r"token: \d+", f"token: {TOKEN}", conf.read_text()))
 
     async def start(self) -> None:
         await asyncio.gather(*(self.nodes.start_node(name) for name in self.nodes.names))

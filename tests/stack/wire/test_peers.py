@@ -66,6 +66,17 @@ def test_names_are_learnt_and_compared_without_case():
     assert cache.get(2).name == "Node2"
 
 
+def test_a_message_renames_no_listed_node_and_takes_no_name_of_another():
+    cache = PeerCache(1, "node1", listed={1: "node1", 2: "node2"})
+    cache.confchg([(1, 10), (2, 20), (3, 30)], [], 1.0)
+    assert not cache.learn_name(2, "someone-else") and not cache.learn_name(1, "node2")
+    assert cache.learn_name(2, "NODE2") and cache.learn_name(3, "node3") and not cache.learn_name(3, "Node1")
+    assert [peer.name for peer in cache.peers()] == ["node1", "node2", "node3"]
+    assert cache.confchg([(1, 10), (3, 30)], [(2, 20)], 2.0).left[0].name == "node2"
+    cache.forget(2)
+    assert cache.name_of(2) == "node2"
+
+
 def test_forget_spares_active_nodes_and_ourselves():
     cache = PeerCache(1, "node1", auto_reap=False)
     cache.learn_name(2, "node2")

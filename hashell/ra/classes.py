@@ -1,4 +1,4 @@
-"""What a class of agents must offer. A new class (lsb, systemd, service) is a file of its own that implements
+"""What a class of agents must offer. A class (ocf, lsb, systemd, service, stonith) is a file of its own that implements
 AgentClass and one entry in `registry.standard_classes`; nothing else knows the classes by name."""
 
 from __future__ import annotations

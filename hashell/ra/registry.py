@@ -16,9 +16,12 @@ from hashell.ra.classes import AgentClass
 from hashell.ra.diagnostics import UnknownAgentClass
 from hashell.ra.environment import daemon_environment
 from hashell.ra.fence import FenceAgents
+from hashell.ra.lsb import LsbClass
 from hashell.ra.ocf import OcfClass
 from hashell.ra.secrets import SecretMissing, resolve, secrets_folder
+from hashell.ra.service import ServiceClass
 from hashell.ra.stonith import StonithClass
+from hashell.ra.systemd import SystemdClass
 from hashell.stack.settings import NodeSettings
 
 
@@ -34,7 +37,12 @@ def standard_classes(
     """The classes supported on this node. `inherited` is the environment that agents get, by default our own."""
     env = daemon_environment(settings, os.environ if inherited is None else inherited, python)
     cwd = agent_folder(settings)
-    return [OcfClass(settings, env, python, cwd), StonithClass(FenceAgents(env, python, cwd))]
+    classes: list[AgentClass] = [OcfClass(settings, env, python, cwd), StonithClass(FenceAgents(env, python, cwd))]
+    if not settings.embedded:
+        # Embedded nodes share one machine: what its init system runs would be active on each of them.
+        lsb, systemd = LsbClass(env, cwd), SystemdClass()
+        classes += [lsb, systemd, ServiceClass(lsb, systemd)]
+    return classes
 
 
 class AgentRegistry:

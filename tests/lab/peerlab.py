@@ -203,6 +203,15 @@ def start_pacemaker(host: Host) -> None:
     host.run("sh", "-c", command, check=True)
 
 
+def boot_ours_with_systemd(host: Host, count: int, token: int = 1000) -> None:
+    """Make one host of `count` with our stack and a real systemd as its first process, and start our stack."""
+    peerlab("boot", str(host.number))
+    # A booted host takes one lower layer only: ours is copied onto it.
+    shutil.copytree(library_layer(), host.root, symlinks=True, dirs_exist_ok=True)
+    host.write("/etc/corosync/corosync.conf", peerlab("conf", str(count), "udpu", str(token)))
+    start_ours(host)
+
+
 def _make_ours(host: Host, count: int, token: int) -> None:
     peerlab("host", str(host.number), f"{library_layer()}:{_image()}")
     host.write("/etc/corosync/corosync.conf", peerlab("conf", str(count), "udpu", str(token)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pwd
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -84,7 +85,10 @@ class RunningProcess:
         cwd: Path,
         stdin: bytes | None = None,
         limit: int = OUTPUT_LIMIT,
+        user: str | None = None,
     ) -> RunningProcess:
+        """Start `argv`, as `user` with that user's groups when one is named, which takes root."""
+        account = pwd.getpwnam(user) if user else None
         popen = subprocess.Popen(
             list(argv),
             env=dict(env),
@@ -94,6 +98,9 @@ class RunningProcess:
             stderr=subprocess.PIPE,
             close_fds=True,
             process_group=0,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=os.getgrouplist(account.pw_name, account.pw_gid) if account else None,
         )
         running = cls(popen, limit)
         if stdin is not None:

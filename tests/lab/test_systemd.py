@@ -62,6 +62,13 @@ def _active(host: Host, unit: str) -> bool:
     return host.run("systemctl", "is-active", unit).stdout.strip() == "active"
 
 
+def test_the_node_is_a_service_that_notifies(host: Host) -> None:
+    shown = host.run("systemctl", "show", "hashelld", "-p", "SubState,StatusText,WatchdogTimestampMonotonic").stdout
+    values = dict(line.split("=", 1) for line in shown.splitlines())
+    assert values["SubState"] == "running" and "the ring answers" in values["StatusText"]
+    assert int(values["WatchdogTimestampMonotonic"]) > 0
+
+
 def test_the_unit_runs_under_the_cluster(host: Host) -> None:
     assert _active(host, "nginx") and _active(host, "thing")
     assert "Restart=no" in host.read("/run/systemd/system/nginx.service.d/50-pacemaker.conf")
@@ -111,3 +118,11 @@ def test_agents_of_all_classes_are_found(host: Host) -> None:
     assert "nginx" in host.run("hashell", "ra", "list", "systemd", check=True).stdout
     assert "thing2" in host.run("hashell", "ra", "list", "lsb", check=True).stdout
     assert "a thing" in host.run("hashell", "ra", "info", "systemd:thing", check=True).stdout
+
+
+def test_the_node_stops_in_order(host: Host) -> None:
+    host.run("hashell", "resource", "start", "web", check=True)
+    wait_for("web started", lambda: _active(host, "nginx"))
+    host.run("systemctl", "stop", "hashelld", timeout=300, check=True)
+    assert not _active(host, "nginx")
+    assert host.run("systemctl", "is-failed", "hashelld").stdout.strip() == "inactive"

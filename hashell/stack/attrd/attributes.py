@@ -27,6 +27,7 @@ class Value:
     text: str | None = None
     node_id: str = ""
     is_remote: bool = False
+    untold: bool = False  #: changed since alert agents were told
 
 
 @dataclass(slots=True)

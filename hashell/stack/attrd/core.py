@@ -45,6 +45,7 @@ from hashell.stack.attrd.attributes import (
     write_commands,
 )
 from hashell.stack.attrd.effects import AckClient, CibCommit, CibDelete, ReplyClient, SendPeer
+from hashell.stack.attrd.news import news
 from hashell.stack.attrd.waitlist import Waitlist
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.election.core import TIMER as ELECTION_TIMER
@@ -293,6 +294,8 @@ class AttrdCore:
         if (text or "").lower() == (value.text or "").lower() and (text is None) == (value.text is None):
             return False
         value.text = text
+        # Whoever becomes the writer later does not tell of what happened under another.
+        value.untold = self.writer in (None, self.node)
         self._note_change(attribute, host)
         if attribute.name == "shutdown" and host.lower() == self.node.lower():
             self.shutting_down = text not in (None, "", "0")
@@ -432,7 +435,7 @@ class AttrdCore:
         self._writes[self._write_number] = attribute.name
         for command in commands:
             command.set("cib_callid", str(self._write_number))
-        return [CibCommit(self._write_number, tuple(commands), attribute.user)]
+        return [*news(attribute), CibCommit(self._write_number, tuple(commands), attribute.user)]
 
     def cib_connected(self, now: float) -> list[Effect]:
         """Writes that were on their way are lost; the writer writes everything."""

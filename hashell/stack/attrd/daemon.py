@@ -14,12 +14,13 @@ from lxml import etree
 from hashell.model.document import CallOption, Rc
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.attrd.core import AttrdCore
-from hashell.stack.attrd.effects import AckClient, CibCommit, CibDelete, ReplyClient, SendPeer
+from hashell.stack.attrd.effects import AckClient, CibCommit, CibDelete, ReplyClient, SendPeer, TellAlerts
 from hashell.stack.attrd.messages import PROTOCOL
 from hashell.stack.background import BackgroundTasks
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.runtime import TimerTable, log_level
 from hashell.stack.settings import NodeSettings
+from hashell.stack.wire.alerter import Alerter
 from hashell.stack.wire.cibclient import CibClient, CibReply, transaction
 from hashell.stack.wire.cluster import ClusterLink
 from hashell.stack.wire.ipcclient import IpcError
@@ -54,6 +55,7 @@ class AttrdDaemon:
         self._cib: CibClient | None = None
         self._failed = False
         self._tasks = BackgroundTasks(self._task_failed)
+        self._alerter = Alerter(settings, "attrd")
         self._server = PacemakerServer(
             settings, "attrd", on_request=self._request, on_connect=self._opened, on_close=self._closed
         )
@@ -77,6 +79,7 @@ class AttrdDaemon:
             await self._tasks.cancel()
             self._timers.cancel_all()
             await self._server.close()
+            await self._alerter.close()
             if self._cib is not None:
                 await self._cib.close()
             await self._link.close()
@@ -186,6 +189,8 @@ class AttrdDaemon:
                     request = entry[1].pop(effect.request_id, None) if entry else None
                     if entry and request:
                         entry[0].respond(request, effect.element)
+                case TellAlerts(event):
+                    self._alerter.tell(event)
                 case AckClient():
                     entry = self._requests.get(effect.client_id)
                     request = entry[1].pop(effect.request_id, None) if entry else None

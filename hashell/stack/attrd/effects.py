@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hashell.model.alerts import AlertEvent
 from hashell.stack.effects import Effect
 
 
@@ -42,6 +43,13 @@ class CibCommit(Effect):
     number: int
     commands: tuple[etree._Element, ...]
     user: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellAlerts(Effect):
+    """A value changed that alert agents may want to hear of."""
+
+    event: AlertEvent
 
 
 @dataclass(frozen=True, slots=True)

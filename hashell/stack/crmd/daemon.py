@@ -27,6 +27,7 @@ from hashell.stack.crmd.throttle import load_mode
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.runtime import TimerTable, log_level
 from hashell.stack.settings import NodeSettings
+from hashell.stack.wire.alerter import Alerter
 from hashell.stack.wire.cluster import ClusterLink
 from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.lrmdclient import LrmdError
@@ -77,12 +78,14 @@ class Daemon:
             ),
             lambda: self.turn(lambda core: core.lost("the executor", time.time())),
         )
+        self.alerter = Alerter(settings, "crmd")
         self.fencer = FencerPort(
             settings,
             lambda token, ok, device: self.turn(lambda core: core.fencing_result(token, ok, device, time.time())),
             lambda target, action, origin, ok: self.turn(
                 lambda core: core.fencing_notice(target, action, origin, ok, time.time())
             ),
+            self.alerter.tell,
         )
         self.scheduler = SchedulerPort(
             settings,
@@ -158,6 +161,7 @@ class Daemon:
     async def _close(self) -> None:
         self._timers.cancel_all()
         await self.link.close()
+        await self.alerter.close()
         for port in (self.attributes, self.executor, self.fencer, self.scheduler, self.cib):
             await port.close()
         await self.server.close()
@@ -214,6 +218,8 @@ class Daemon:
             self.executor.do(effect)
         elif isinstance(effect, fx.RequestFencing):
             self.fencer.fence(effect)
+        elif isinstance(effect, fx.TellAlerts):
+            self.alerter.tell(effect.event)
         elif isinstance(effect, fx.AttrdUpdate | fx.AttrdClearFailures | fx.AttrdPurge):
             self.attributes.do(effect)
         else:

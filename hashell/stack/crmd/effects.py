@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from hashell.model.alerts import AlertEvent
 from hashell.stack.effects import Effect
 
 
@@ -104,6 +105,13 @@ class RequestFencing(Effect):
     action: str
     timeout: float
     delay: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellAlerts(Effect):
+    """Something happened that alert agents may want to hear of."""
+
+    event: AlertEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 from lxml import etree
 
 from hashell.model.digest import digest_v1
-from hashell.model.outcomes import ExecStatus, OcfCode
+from hashell.model.outcomes import ExecStatus, OcfCode, attempt_words, exit_words
 from hashell.model.values import integer_of
 from hashell.model.version import FEATURE_SET
 
@@ -86,6 +86,16 @@ class Operation:
         return self.status != ExecStatus.DONE or effective_rc(self.rc) != self.target_rc
 
 
+def told_values(done: Operation, node: str) -> dict[str, str]:
+    """What alert agents are told of a completed operation (section 6.6)."""
+    desc = exit_words(done.rc) if done.status == ExecStatus.DONE else attempt_words(done.status)
+    return {
+        "node": node, "rsc": done.resource, "task": done.task, "interval": str(done.interval_ms), "desc": desc,
+        "status": str(int(done.status)), "rc": str(int(done.rc)), "target_rc": str(done.target_rc),
+        "exec_time": str(done.exec_time),
+    }  # fmt: skip
+
+
 def effective_rc(rc: int) -> int:
     """Degraded results count as the healthy ones."""
     return int(_DEGRADED.get(rc, rc))
@@ -101,6 +111,9 @@ def parameters_digest(parameters: dict[str, str], *, recurring: bool, leave_out:
     return digest_v1(element)
 
 
+_USUALLY_PRIVATE = frozenset({"passwd", "password"})
+
+
 @dataclass(frozen=True, slots=True)
 class AgentTraits:
     """What an agent's metadata says about its parameters; `reloads` when it has a reload action."""
@@ -111,19 +124,24 @@ class AgentTraits:
 
     @classmethod
     def of(cls, metadata: etree._Element | None) -> AgentTraits:
-        """Read agent metadata; None (no metadata) gives the built-in private names."""
+        """Read agent metadata; None is that of an agent that has none.
+
+        Where nothing is marked as private, parameters of the names that passwords usually have are.
+        """
         if metadata is None:
-            return cls(private=("passwd", "password"))
+            return cls()
         actions = {a.get("name") for a in metadata.iter("action")}
         modern = "reload-agent" in actions
-        fixed, private = [], []
+        fixed, private, usual = [], [], []
         for parameter in metadata.iter("parameter"):
             name = parameter.get("name") or ""
             if modern and parameter.get("reloadable") != "1" or not modern and parameter.get("unique") == "1":
                 fixed.append(name)
             if parameter.get("private") == "1":
                 private.append(name)
-        return cls(modern or "reload" in actions, tuple(fixed), tuple(private) or ("passwd", "password"))
+            if name in _USUALLY_PRIVATE:
+                usual.append(name)
+        return cls(modern or "reload" in actions, tuple(fixed), tuple(private or usual))
 
 
 def record(op: Operation, node: str, origin: str, traits: AgentTraits, *, with_id: str = "") -> list[etree._Element]:
@@ -194,8 +212,7 @@ def _add_digests(element: etree._Element, op: Operation, traits: AgentTraits) ->
         restart = {name: op.parameters[name] for name in traits.fixed if name in op.parameters}
         element.set("op-force-restart", f"  {' '.join(traits.fixed)}  ")
         element.set("op-restart-digest", parameters_digest(restart, recurring=False))
-    private = [name for name in traits.private if name in op.parameters]
-    if private:
+    if traits.private:
         element.set("op-secure-params", f"  {' '.join(traits.private)}  ")
         hidden = frozenset(traits.private)
         element.set("op-secure-digest", parameters_digest(op.parameters, recurring=recurring, leave_out=hidden))

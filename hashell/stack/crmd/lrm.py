@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hashell.model.alerts import RESOURCE, AlertEvent
 from hashell.model.values import integer
 from hashell.stack.crmd.context import CAN_CREATE, MULTIPLE, XPATH, Context, payload_of
 from hashell.stack.crmd.effects import (
@@ -18,6 +19,7 @@ from hashell.stack.crmd.effects import (
     ExecuteOperation,
     GetMetadata,
     RegisterResource,
+    TellAlerts,
     UnregisterResource,
 )
 from hashell.stack.crmd.fsa import State
@@ -30,6 +32,7 @@ from hashell.stack.crmd.history import (
     TransitionKey,
     node_history,
     record,
+    told_values,
 )
 from hashell.stack.crmd.lrmstate import ExecutorState, Resource
 from hashell.stack.crmd.options import is_true
@@ -55,6 +58,7 @@ class LocalExecutor:
         self._askers: dict[int, _Asker] = {}
         self._cancels: dict[int, tuple[Operation, _Asker]] = {}
         self._awaited: dict[tuple[str, str, str], list[tuple[Operation, _Asker | None]]] = {}
+        self._traits: dict[tuple[str, str, str], AgentTraits] = {}
 
     def invoke(self, message: etree._Element) -> None:
         """Carry out a request of the transition engine or of a client (`rsc_op` payload)."""
@@ -100,9 +104,7 @@ class LocalExecutor:
             pending = Operation(op.resource, op.task, op.interval_ms, op.key, parameters=op.parameters)
             pending.run_time = pending.rc_change = int(self.ctx.now)
             self._write(resource, pending, "do_lrm_rsc_op")
-        if op.task == "start" and resource.standard != "stonith":
-            self._awaited.setdefault((resource.standard, resource.provider, resource.agent), [])
-            self.ctx.emit(GetMetadata(resource.standard, resource.provider, resource.agent))
+        self._look_up(resource, op)
         if op.interval_ms:
             for token, other in self.state.operations_of(op.resource):
                 if other.op_key == op.op_key:
@@ -116,6 +118,14 @@ class LocalExecutor:
                 token, op.resource, op.task, op.interval_ms, op.timeout_ms, op.start_delay_ms, op.key, op.parameters
             )
         )
+
+    def _look_up(self, resource: Resource, op: Operation) -> None:
+        """Have the agent's metadata read, which records need: before each start, else when it was never read."""
+        agent = resource.standard, resource.provider, resource.agent
+        wanted = op.task == "start" or (agent not in self._traits and agent not in self._awaited)
+        if wanted and resource.standard != "stonith":
+            self._awaited.setdefault(agent, [])
+            self.ctx.emit(GetMetadata(*agent))
 
     def _refuse(self, op: Operation, asker: _Asker) -> None:
         too_late = self._too_late(op)
@@ -134,6 +144,7 @@ class LocalExecutor:
             op.resource, target.get("class", ""), target.get("provider", ""), target.get("type", "")
         )
         if new:
+            resource.traits = self._traits.get((resource.standard, resource.provider, resource.agent), resource.traits)
             self.ctx.emit(RegisterResource(resource.id, resource.standard, resource.provider, resource.agent))
         return resource
 
@@ -193,6 +204,9 @@ class LocalExecutor:
         if done.task == "monitor" and done.interval_ms == 0 and done.rc == NOT_RUNNING:
             # A fence device that is not started is reported as an error by the executor; a probe expects just that.
             done.status = ExecStatus.DONE
+        expected_probe = done.task == "monitor" and done.interval_ms == 0 and not done.failed
+        if not expected_probe:
+            self.ctx.emit(TellAlerts(AlertEvent(RESOURCE, told_values(done, self.ctx.name))))
         self._finish(token, done)
 
     def _finish(self, token: int, done: Operation) -> None:
@@ -228,7 +242,7 @@ class LocalExecutor:
 
     def metadata(self, standard: str, provider: str, agent: str, text: etree._Element | None) -> None:
         """An agent's metadata came (None: it has none); results that waited for it are recorded now."""
-        traits = AgentTraits.of(text)
+        traits = self._traits[standard, provider, agent] = AgentTraits.of(text)
         for resource in self.state.resources.values():
             if (resource.standard, resource.provider, resource.agent) == (standard, provider, agent):
                 resource.traits = traits

@@ -28,10 +28,10 @@ class Resource:
 
     def element(self) -> etree._Element:
         """An `<lrm_resource>` without operations."""
-        element = etree.Element("lrm_resource", id=self.id, type=self.agent)
-        element.set("class", self.standard)
+        element = etree.Element("lrm_resource", {"id": self.id, "class": self.standard})
         if self.provider:
             element.set("provider", self.provider)
+        element.set("type", self.agent)
         return element
 
     def remember(self, op: Operation) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 
 from lxml import etree
 
+from hashell.model.alerts import NODE, AlertEvent
 from hashell.stack.crmd.context import Context
+from hashell.stack.crmd.effects import TellAlerts
 from hashell.stack.crmd.fsa import State
 from hashell.stack.crmd.office import QUORUM_TIMER, Office
 from hashell.stack.crmd.peers import JoinPhase, Peer, set_phase
@@ -58,6 +60,9 @@ class Membership:
         before = self.ctx.peers.active_names()
         self.ctx.ring_id = ring_id
         changed = self.ctx.peers.set_members(members, self.ctx.now)
+        for peer in changed:
+            told = {"node": peer.name, "nodeid": str(peer.node_id), "desc": "member" if peer.member else "lost"}
+            self.ctx.emit(TellAlerts(AlertEvent(NODE, told)))
         self._quorum_changed(quorate)
         self._activity(before)
         if self.ctx.is_dc:

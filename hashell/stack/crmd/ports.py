@@ -15,7 +15,9 @@ from collections.abc import Awaitable, Callable
 
 from lxml import etree
 
+from hashell.model.alerts import FENCING, AlertEvent
 from hashell.model.document import CallOption
+from hashell.model.outcomes import ExecStatus, attempt_words, exit_words
 from hashell.model.values import integer_of
 from hashell.model.xmltext import parse
 from hashell.stack.background import BackgroundTasks
@@ -254,8 +256,10 @@ class FencerPort:
         settings: NodeSettings,
         on_result: Callable[[int, bool, bool], None],
         on_notice: Callable[[str, str, str, bool], None],
+        tell: Callable[[AlertEvent], None],
     ) -> None:
         self._settings = settings
+        self._tell = tell
         self._on_result = on_result
         self._on_notice = on_notice
         self._client: FencerClient | None = None
@@ -301,6 +305,7 @@ class FencerPort:
     def _notified(self, kind: str, element: etree._Element) -> None:
         if kind != "st_notify_fence":
             return
+        self._tell(_fencing_event(element))
         if self._client is not None and element.get("st_clientid") == self._client.client_id:
             return
         ok = element.get("op-status", "0") == "0" and element.get("rc-code", "0") == "0"
@@ -311,6 +316,21 @@ class FencerPort:
         await self._tasks.cancel()
         if self._client is not None:
             await self._client.close()
+
+
+def _fencing_event(element: etree._Element) -> AlertEvent:
+    """A finished fencing in the words of the original's history, for alert agents."""
+    rc, status = integer_of(element, "rc-code"), integer_of(element, "op-status")
+    target, action = element.get("st_target", ""), element.get("st_device_action", "")
+    outcome = exit_words(rc) if status == ExecStatus.DONE else attempt_words(status)
+    reason = element.get("exit-reason") if rc or status else None
+    client = element.get("st_clientname") or "<unknown>"
+    desc = (
+        f"Operation {action} of {target} by {element.get('st_delegate') or '<no-one>'} for "
+        f"{client}@{element.get('st_origin', '')}: {outcome}{f' ({reason})' if reason else ''} "
+        f"(ref={element.get('st_remote_op', '')})"
+    )
+    return AlertEvent(FENCING, {"node": target, "task": "st_notify_fence", "desc": desc, "rc": str(rc)})
 
 
 class SchedulerPort:

@@ -66,6 +66,7 @@ class Executor:
         self._runs: dict[int, Operation] = {}
         self._homes: dict[int, Resource] = {}
         self._alerts: dict[int, Operation] = {}
+        self._alerts_told = 0
         self._handlers: dict[str, Callable[[_Request], list[Effect]]] = {
             "lrmd_rsc_info": self._info,
             "lrmd_rsc_register": self._register,
@@ -396,6 +397,8 @@ class Executor:
             request.options, "", protocol.read_parameters(alert), Phase.ACTIVE, request.now, request.now,
         )  # fmt: skip
         self._alerts[op.serial] = op
+        self._alerts_told += 1
+        op.params["CRM_alert_node_sequence"] = str(self._alerts_told)
         return [self._reply(request, request.call_id), RunAlert(op.serial, path, timeout / 1000, op.params)]
 
     def _alert_finished(self, op: Operation, result: AgentResult, now: float, wall: float) -> list[Effect]:

@@ -156,10 +156,12 @@ class ExecutorDaemon:
 
     async def _run_alert(self, run: int, path: str, timeout: float, env: dict[str, str]) -> None:
         full = {**os.environ, **{k: v.replace("\0", "") for k, v in env.items() if "=" not in k and "\0" not in k}}
+        # Alert agents are not trusted with what daemons may do; where we are not root we are that user already.
+        user = self._settings.user if os.geteuid() == 0 else None
         try:
-            process = RunningProcess.start([path], env=full, cwd=agent_folder(self._settings))
+            process = RunningProcess.start([path], env=full, cwd=agent_folder(self._settings), user=user or None)
             result = process_outcome(await process.wait(timeout), timeout)
-        except (OSError, ValueError) as error:
+        except (OSError, KeyError, ValueError) as error:
             result = AgentResult(1, ExecStatus.ERROR, f"{path} cannot be started: {error}")
         self._finish(run, result)
 

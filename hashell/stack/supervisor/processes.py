@@ -25,6 +25,7 @@ from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.runtime import log_level, run_daemon
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor import core
+from hashell.stack.supervisor.notify import ServiceManager
 from hashell.stack.supervisor.panic import panic
 from hashell.stack.supervisor.preload import settle
 from hashell.stack.wire.qbframe import abstract_address
@@ -34,6 +35,7 @@ _PR_SET_NAME = 15
 _WORDS_LIMIT = 4000
 _PROBE = "probe the ring"
 _PROBE_SECONDS = 0.1
+_PULSE = "sign of life"
 _MEMBERSHIP_PRIORITY = -15
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -66,6 +68,7 @@ class NodeProcess:
         self._control: socket.socket | None = None
         self._state = "init"
         self._on_ready = on_ready
+        self._service = ServiceManager(os.environ, os.getpid())
         self._ready = False
         self._finished: int | None = None
         self._interrupts = 0
@@ -84,6 +87,8 @@ class NodeProcess:
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._signalled)
         if core.PACEMAKERD not in self._specs:
             self._timers[_PROBE] = time.monotonic()
+        if self._service.pulse:
+            self._timers[_PULSE] = time.monotonic()
         settle()
         self._apply(self._core.start())
         while self._finished is None:
@@ -107,6 +112,9 @@ class NodeProcess:
                 continue
             if name == _PROBE:
                 self._probe_ring(now)
+            elif name == _PULSE:
+                self._service.alive()
+                self._timers[_PULSE] = now + self._service.pulse
             else:
                 self._apply(self._core.timer(name, now))
 
@@ -125,6 +133,7 @@ class NodeProcess:
             self._ready = True
             self._apply(self._core.ready())
             self._on_ready()
+            self._service.ready("the ring answers, the node takes part in the cluster")
 
     def _signalled(self) -> None:
         for number in self._wake_read.recv(4096):
@@ -197,6 +206,8 @@ class NodeProcess:
                     self._signal(name, signal.SIGKILL)
                 case core.TellState(state):
                     self._state = state
+                    if state == "shutting_down":
+                        self._service.stopping()
                     self._tell()
                 case core.Panic(reason):
                     panic(self._settings, reason)

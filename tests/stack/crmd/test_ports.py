@@ -17,7 +17,7 @@ from hashell.stack.wire.cibclient import CibClient
 from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 
 @pytest.fixture

@@ -278,7 +278,8 @@ def test_info_recurring_metadata_and_alerts() -> None:
         'lrmd_timeout="5000"><attributes CRM_alert_kind="node"/></lrmd_alert></lrmd_command>'
     )
     (alert,) = [e for e in effects if isinstance(e, RunAlert)]
-    assert (alert.path, alert.timeout, alert.env) == ("/a", 5.0, {"CRM_alert_kind": "node"})
+    assert (alert.path, alert.timeout) == ("/a", 5.0)
+    assert alert.env == {"CRM_alert_kind": "node", "CRM_alert_node_sequence": "1"}
     (event,) = events(bench.finish(alert.run))
     assert event.get("lrmd_op") == "lrmd_alert_exec"
 

@@ -140,13 +140,13 @@ def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, 
         out.text(f"Invalid resource name: {operation.rsc}")
         return
     name = rsc.display_id()
-    if operation.rc != 0 and not (operation.interval == "0" and operation.rc == 7):
-        fatal = operation.task == "stop" or (
-            operation.task == "start" and is_true(option_value(ws.options, "start-failure-is-fatal"))
-        )
-        said = recorder.add_failcount(operation.node, name, operation.task, operation.interval, fatal)
-        for text in said:
-            out.item(text)
+    fatal = operation.task == "stop" or (
+        operation.task == "start" and is_true(option_value(ws.options, "start-failure-is-fatal"))
+    )
+    for text in recorder.add_failcount(
+        operation.node, name, operation.task, operation.interval, operation.rc, fatal
+    ):
+        out.item(text)
     resource, only = recorder.lrm_resource(operation.node, None, rsc.id, rsc.xml)
     params = {"CRM_meta_interval": operation.interval}
     recorder.write_entry(resource, name, operation.node, operation.task, params, operation.rc, 0, only, injected=True)

@@ -168,8 +168,13 @@ class Recorder:
         for name, value in values.items():
             entry.set(name, value)
 
-    def add_failcount(self, node: str, rsc: str, operation: str, interval: str, fatal: bool) -> list[str]:
-        """Count one failure of an operation, or all that ever may be; what was done, in words."""
+    def add_failcount(self, node: str, rsc: str, operation: str, interval: str, rc: int, fatal: bool) -> list[str]:
+        """Count one failure of an operation, or all that ever may be; what was done, in words.
+
+        Success, and a probe or one-time operation that finds the resource stopped, are no failures.
+        """
+        if rc == 0 or (interval == "0" and rc == 7):
+            return []
         suffix = f"{rsc}#{operation}_{interval}"
         attributes = self._transient(node)
         count = attributes.get(f"fail-count-{suffix}")

@@ -344,7 +344,7 @@ def main(argv: list[str]) -> int:
         return 0
     seeds = [options.seed] if options.seed is not None else list(range(options.start, options.start + options.seeds))
     began = time.monotonic()
-    seconds = 0.0 if options.no_minimise else 60.0
+    seconds = 0.0 if options.no_minimise else 30.0
     refused, reports, faults = run(
         seeds,
         diff=options.diff or options.seed is not None,

@@ -132,7 +132,8 @@ class Executor:
     def _failure(
         self, primitive: _Element, name: str, operation: str, interval: str, node: str
     ) -> FailSpec | None:
-        keys = {f"{each}_{operation}_{interval}" for each in (name, primitive.get("id"), primitive.get("long-id")) if each}
+        names = (name, primitive.get("id"), primitive.get("long-id"))
+        keys = {f"{each}_{operation}_{interval}" for each in names if each}
         matching = (f for f in self.failures if f.node.lower() == node.lower() and f.operation in keys)
         return next(matching, None)
 

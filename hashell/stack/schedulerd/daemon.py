@@ -65,8 +65,8 @@ class Daemon:
         graph: etree._Element | None = None
         series = "pe-error"
         try:
-            result = await asyncio.to_thread(_schedule, cib, now, self._runs)
-            graph, series = result.graph, _series(result)
+            result, graph = await asyncio.to_thread(_schedule, cib, now, self._runs)
+            series = _series(result)
             for note in result.messages:
                 log.log(_LEVELS[note.severity], "%s", note)
         except Exception:
@@ -79,15 +79,16 @@ class Daemon:
         return answer
 
 
-def _schedule(cib: etree._Element, now: float, number: int) -> Schedule:
-    """Run the policy engine, which is loaded with the first input, on a copy of it."""
+def _schedule(cib: etree._Element, now: float, number: int) -> tuple[Schedule, etree._Element | None]:
+    """Run the policy engine, which is loaded with the first input, on a copy of it; with the graph."""
     from hashell.stack.pengine import schedule
     from hashell.stack.pengine.unpack.upgrade import upgrade
 
     moment = local_now(int(now), time.localtime(now).tm_gmtoff)
     newest = copy_tree(cib)
     upgrade(newest)
-    return schedule(newest, now=moment, transition_id=number)
+    result = schedule(newest, now=moment, transition_id=number)
+    return result, result.graph
 
 
 def _series(result: Schedule) -> str:

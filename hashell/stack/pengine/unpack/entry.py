@@ -26,6 +26,17 @@ def parse_transition_key(text: str | None) -> tuple[int, int, int, str] | None:
     return (int(match[1]), int(match[2]), int(match[3]), match[4]) if match else None
 
 
+def _target_rc(text: str | None) -> int:
+    """The target rc in a transition key, -1 when it is none."""
+    if not text:
+        return -1
+    parts = text.split(":", 3)
+    if len(parts) == 4 and parts[3] and text.isascii() and "".join(parts[:3]).isdigit() and "" not in parts:
+        return int(parts[2])
+    key = parse_transition_key(text)
+    return key[2] if key is not None else -1
+
+
 class Entry:
     """The parsed fields of one entry. `status` and `rc` change while the result is interpreted."""
 
@@ -45,8 +56,7 @@ class Entry:
         self.call_id = integer(xml.get("call-id"), -1)
         self.last_change = integer(xml.get("last-rc-change"), -1)  #: epoch seconds
         self.on_node = (xml.get("on_node") or "").lower()
-        key = parse_transition_key(xml.get("transition-key"))
-        self.expected = key[2] if key is not None else -1
+        self.expected = _target_rc(xml.get("transition-key"))
 
     def usable(self) -> bool:
         """Whether status and result are in their ranges."""

@@ -51,7 +51,7 @@ class Executor:
         self.failures = failures
         self.offsets = graph.get("failed-start-offset"), graph.get("failed-stop-offset")
         self.synapses = [_Synapse(element) for element in graph.iterchildren("synapse")]
-        self.succeeded: set[int] = set()
+        self.confirmed: dict[int, bool] = {}  #: action id -> whether it succeeded
         self.abort_priority = 0
 
     def run(self) -> bool:
@@ -69,9 +69,11 @@ class Executor:
         if synapse.action is None:
             synapse.confirmed = True
             return False
-        if any(number not in self.succeeded for number in synapse.inputs):
+        if any(number not in self.confirmed for number in synapse.inputs):
             return False
-        return synapse.action.tag == "pseudo_event" or synapse.priority >= self.abort_priority
+        if synapse.priority >= self.abort_priority:
+            return True
+        return synapse.action.tag == "pseudo_event" and all(self.confirmed[number] for number in synapse.inputs)
 
     def _fire(self, synapse: _Synapse) -> None:
         action = synapse.action
@@ -91,8 +93,7 @@ class Executor:
             self.out.item(f"Cluster action:  {action.get('operation')}{rsc} on {action.get('on_node')}")
         else:
             succeeded = self._resource_operation(action)
-        if succeeded:
-            self.succeeded.add(number)
+        self.confirmed[number] = succeeded
 
     def _fence(self, action: _Element) -> None:
         attributes = action.find("attributes")
@@ -109,7 +110,7 @@ class Executor:
         return primitive.get("id")
 
     def _resource_operation(self, action: _Element) -> bool:
-        """Whether what waits for the operation may go on. A failure is final all the same: nothing is retried."""
+        """Whether the operation succeeded. What waits for a failed one goes on only when it is important enough."""
         primitive = action.find("primitive")
         if primitive is None:
             return True

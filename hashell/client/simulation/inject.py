@@ -81,6 +81,7 @@ def inject(ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline
     if changes.watchdog is not None:
         out.item(f"Setting watchdog: {_bool(changes.watchdog)}")
         _set_option(cib, "have-watchdog", _bool(changes.watchdog))
+    recorder.new_nodes = bool(changes.up)
     for name in changes.up:
         out.item(f"Bringing node {name} online")
         recorder.set_up(name)

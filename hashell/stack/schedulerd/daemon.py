@@ -92,13 +92,15 @@ class Daemon:
 def _schedule(cib: etree._Element, now: float, number: int) -> tuple[Schedule, etree._Element | None]:
     """Run the policy engine, which is loaded with the first input, on a copy of it; with the graph."""
     from hashell.stack.pengine import schedule
+    from hashell.stack.pengine.collector import collector_paused
     from hashell.stack.pengine.unpack.upgrade import upgrade
 
     moment = local_now(int(now), time.localtime(now).tm_gmtoff)
     newest = copy_tree(cib)
     upgrade(newest)
-    result = schedule(newest, now=moment, transition_id=number)
-    return result, result.graph
+    with collector_paused():
+        result = schedule(newest, now=moment, transition_id=number)
+        return result, result.graph
 
 
 def _series(result: Schedule) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import io
 import os
@@ -56,9 +57,13 @@ def main(argv: list[str] | None = None) -> int:
     for number, word in enumerate(arguments, start=1):
         if not word.isascii() and any("\ud800" <= c <= "\udfff" for c in word):
             return usage_error(f"argument {number} is not UTF-8 text: {word!a}")
+    if argv is None and arguments[:1] == ["simulate"]:
+        gc.disable()  # nothing that it makes is thrown away before its end
     try:
         code = _main(arguments)
         sys.stdout.flush()
+        if argv is None:
+            gc.freeze()  # the process is at its end: nothing is to be looked for any more
         return code
     except KeyboardInterrupt:
         print("Ctrl-C, leaving", file=sys.stderr)

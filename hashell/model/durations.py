@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hashell.model.values import scan_integer
+from hashell.model.values import integer, scan_integer
 
 UINT_MAX = 4294967295
 
@@ -79,8 +79,8 @@ def interval_ms(text: str | None) -> int:
 
 def history_interval(text: str | None) -> int:
     """The `interval` of a history entry: plain milliseconds, 0 when invalid or out of range."""
-    value, _ = scan_integer(text)
-    return value if value is not None and 0 <= value <= UINT_MAX else 0
+    value = integer(text)
+    return value if 0 <= value <= UINT_MAX else 0
 
 
 def ms_to_s(ms: int) -> int:

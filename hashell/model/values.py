@@ -37,6 +37,10 @@ def _decimal(digits: str) -> int:
 
 def integer(text: str | None, default: int = 0) -> int:
     """The leading integer of `text`, trailing text ignored; `default` when absent or without digits."""
+    if text is None:
+        return default
+    if len(text) < _LONGEST - 1 and text.isdigit() and text.isascii():
+        return int(text)
     value, _ = scan_integer(text)
     return default if value is None else value
 

@@ -102,8 +102,11 @@ def main(argv: list[str]) -> int:
         options = _parser().parse_args(argv)
     except SystemExit as end:
         return int(ExitCode.USAGE) if end.code else int(ExitCode.OK)
+    from hashell.stack.pengine.collector import collector_paused
+
     try:
-        return int(_run(options))
+        with collector_paused():
+            return int(_run(options))
     except HashellError as error:
         for diagnostic in error.diagnostics:
             print(diagnostic, file=sys.stderr)
@@ -213,6 +216,7 @@ def _request(options: argparse.Namespace, now: DateTime) -> Request:
             operations=injected,
         ),
         failures=failures,
+        keep=bool(options.save_output or options.in_place or asked(options)),
     )
 
 

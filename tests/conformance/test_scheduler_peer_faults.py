@@ -16,6 +16,10 @@ _TWO = (
     '<primitive id="a" class="ocf" provider="pacemaker" type="Dummy"/>'
     '<primitive id="b" class="ocf" provider="pacemaker" type="Dummy"/>'
 )
+_BUNDLED = (
+    '<bundle id="u"><podman image="x" replicas="3"/><network ip-range-start="192.168.122.131"/>'
+    '<primitive id="a" class="ocf" provider="pacemaker" type="Dummy"/></bundle>'
+)
 _TAG = '<tags><tag id="t"><obj_ref id="a"/><obj_ref id="b"/></tag></tags>'
 
 
@@ -25,8 +29,10 @@ _TAG = '<tags><tag id="t"><obj_ref id="a"/><obj_ref id="b"/></tag></tags>'
         _CIB.format(_CLONED, '<rsc_order id="o" first="a" then="c"/>', ""),
         _CIB.format(_CLONED, '<rsc_order id="o" first="c" then="a"/>', ""),
         _CIB.format(_TWO, '<rsc_order id="o" first="a" then="t"/>', _TAG),
+        _CIB.format(_BUNDLED, '<rsc_colocation id="o" rsc="a" with-rsc="u" score="100"/>', ""),
     ],
-    ids=["instance before its clone", "clone before its instance", "resource before its own tag"],
+    ids=["instance before its clone", "clone before its instance", "resource before its own tag",
+         "bundled resource with its bundle"],
 )
 def test_there_is_an_answer(cib: str) -> None:
     outputs = own_outputs(cib.encode(), [])

@@ -1,6 +1,6 @@
 """Random clusters through the real crm_simulate and through ours: every output has to agree.
 
-    python -m tests.lab.fuzz_scheduler --seeds 3000 [--start N] [--seed N] [--diff] [--no-minimise]
+    python -m tests.lab.fuzz_scheduler --seeds 3000 [--start N] [--seed N] [--diff] [--no-minimise] [--processes N]
 
 Needs root and the peerlab image. A seed that differs is named with the kinds of output that do, and its input is made
 smaller as long as the difference stays. `--seed N` looks at one seed only and prints both sides. Nothing is stored;
@@ -313,11 +313,13 @@ def work(job: Job) -> tuple[int, list[str], list[str]]:
     return refused, reports, faults
 
 
-def run(seeds: list[int], *, diff: bool = False, seconds: float = 0, out: str = "") -> tuple[int, list[str], list[str]]:
-    """All seeds over both cores: (refused, reports, faults of the peer)."""
+def run(
+    seeds: list[int], *, diff: bool = False, seconds: float = 0, out: str = "", processes: int = 2
+) -> tuple[int, list[str], list[str]]:
+    """All seeds over some processes: (refused, reports, faults of the peer)."""
     size = max(1, min(50, len(seeds) // 4))
     jobs = [Job(tuple(seeds[at : at + size]), diff, seconds, out) for at in range(0, len(seeds), size)]
-    with Pool(2) as pool:
+    with Pool(processes) as pool:
         results = pool.map(work, jobs, chunksize=1)
     return sum(r[0] for r in results), [x for r in results for x in r[1]], [x for r in results for x in r[2]]
 
@@ -331,6 +333,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--diff", action="store_true")
     parser.add_argument("--no-minimise", action="store_true")
     parser.add_argument("--out", default="")
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="print the input of --seed and end")
     options = parser.parse_args(argv)
     os.environ.update(LC_ALL="C", TZ="UTC")
@@ -341,9 +344,13 @@ def main(argv: list[str]) -> int:
         return 0
     seeds = [options.seed] if options.seed is not None else list(range(options.start, options.start + options.seeds))
     began = time.monotonic()
-    seconds = 0.0 if options.no_minimise else 60.0
+    seconds = 0.0 if options.no_minimise else 30.0
     refused, reports, faults = run(
-        seeds, diff=options.diff or options.seed is not None, seconds=seconds, out=options.out
+        seeds,
+        diff=options.diff or options.seed is not None,
+        seconds=seconds,
+        out=options.out,
+        processes=options.processes,
     )
     for fault in faults:
         print(fault)

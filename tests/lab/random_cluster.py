@@ -113,7 +113,7 @@ class Cluster:
             self.nodes.append(name)
             node = etree.SubElement(self.section["nodes"], "node", id=str(number), uname=name)
             if self.chance(0.1):
-                node.set("type", self.pick("member", "normal") if self.chance(0.3) else "member")
+                node.set("type", self.pick("member", "member") if self.chance(0.3) else "member")
             if self.chance(0.05):
                 node.set("score", self.pick("0", "10", "-5", "INFINITY", "-INFINITY"))
             self.pairs(node, "instance_attributes", self._node_attributes())

@@ -11,7 +11,7 @@ _UUID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 _EMPTY_DIGEST = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
 
 
-#: Agents that hardly ever run on a guest; those of a bundle that do make the original loop for ever.
+#: Agents that never run on a guest; those of a bundle that do make the original loop for ever.
 _CONTAINERS = ("docker", "podman", "remote", "IPaddr2", "VirtualDomain")
 
 
@@ -122,7 +122,7 @@ def _leaf(cluster: Cluster, leaf: Leaf, lrms: dict[str, Element], quiet: bool) -
             name
             for name in names
             if cluster.chance(0.93)
-            and (name in cluster.nodes or cluster.chance(0.01 if leaf.agent[2] in _CONTAINERS else 0.15))
+            and (name in cluster.nodes or (cluster.chance(0.15) and leaf.agent[2] not in _CONTAINERS))
         ]
     if not names:
         return

@@ -18,8 +18,9 @@ echo ready
 while IFS= read -r name; do
   args=$(cat "$name.args" 2>/dev/null)
   rm -f "$name.exp" "$name.dot"
-  eval "timeout {LIMIT} crm_simulate -x $name.xml -S $args" > "$name.summary" 2>&1 < /dev/null; echo $? > "$name.rc"
-  eval "timeout {LIMIT} crm_simulate -x $name.xml -D $name.dot -G $name.exp -sSQ $args" \\
+  eval "timeout {LIMIT} crm_simulate -x $name.xml -S $args" > "$name.summary" 2>&1 < /dev/null; rc=$?
+  echo $rc > "$name.rc"
+  [ $rc -gt 1 ] || eval "timeout {LIMIT} crm_simulate -x $name.xml -D $name.dot -G $name.exp -sSQ $args" \\
     > "$name.scores" 2> /dev/null < /dev/null
   echo done
 done

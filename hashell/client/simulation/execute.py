@@ -51,7 +51,7 @@ class Executor:
         self.failures = failures
         self.offsets = graph.get("failed-start-offset"), graph.get("failed-stop-offset")
         self.synapses = [_Synapse(element) for element in graph.iterchildren("synapse")]
-        self.confirmed: set[int] = set()
+        self.confirmed: dict[int, bool] = {}  #: action id -> whether it succeeded
         self.abort_priority = 0
 
     def run(self) -> bool:
@@ -71,14 +71,16 @@ class Executor:
             return False
         if any(number not in self.confirmed for number in synapse.inputs):
             return False
-        return synapse.action.tag == "pseudo_event" or synapse.priority >= self.abort_priority
+        if synapse.priority >= self.abort_priority:
+            return True
+        return synapse.action.tag == "pseudo_event" and all(self.confirmed[number] for number in synapse.inputs)
 
     def _fire(self, synapse: _Synapse) -> None:
         action = synapse.action
         assert action is not None
         number = int(action.get("id") or 0)
         synapse.confirmed = True
-        self.confirmed.add(number)
+        succeeded = True
         if action.tag == "pseudo_event":
             node = action.get("on_node")
             place = f" on {node}" if node else ""
@@ -90,7 +92,8 @@ class Executor:
             rsc = f" for {primitive.get('id')}" if primitive is not None else ""
             self.out.item(f"Cluster action:  {action.get('operation')}{rsc} on {action.get('on_node')}")
         else:
-            self._resource_operation(action)
+            succeeded = self._resource_operation(action)
+        self.confirmed[number] = succeeded
 
     def _fence(self, action: _Element) -> None:
         attributes = action.find("attributes")
@@ -106,11 +109,11 @@ class Executor:
                 return id
         return primitive.get("id")
 
-    def _resource_operation(self, action: _Element) -> None:
-        """A failure confirms the action too; it is the abort priority that holds back what is left."""
+    def _resource_operation(self, action: _Element) -> bool:
+        """Whether the operation succeeded. What waits for a failed one goes on only when it is important enough."""
         primitive = action.find("primitive")
         if primitive is None:
-            return
+            return True
         attributes = action.find("attributes")
         params: dict[str, str] = {str(k): str(v) for k, v in attributes.items()} if attributes is not None else {}
         operation, node = action.get("operation") or "", action.get("on_node") or ""
@@ -119,28 +122,31 @@ class Executor:
         suffix = f"={interval}" if interval is not None else ""
         self.out.item(f"Resource action: {name:<15} {operation}{suffix} on {node}")
         if operation in ("delete", "meta-data"):
-            return
+            return True
         target_rc = integer(params.get("CRM_meta_op_target_rc"))
-        rc = self._result(action, primitive, name, operation, interval or "0", node, target_rc)
-        self.recorder.record(action, primitive, name, params, rc, target_rc)
+        failure = self._failure(primitive, name, operation, interval or "0", node)
+        if failure is not None:
+            self._pretend(failure, action, name, operation, interval or "0", node)
+        self.recorder.record(action, primitive, name, params, target_rc if failure is None else failure.rc, target_rc)
+        return failure is None
 
-    def _result(
-        self, action: _Element, primitive: _Element, name: str, operation: str, interval: str, node: str, rc: int
-    ) -> int:
+    def _failure(
+        self, primitive: _Element, name: str, operation: str, interval: str, node: str
+    ) -> FailSpec | None:
         names = (name, primitive.get("id"), primitive.get("long-id"))
-        for failure in self.failures:
-            if failure.node.lower() != node.lower():
-                continue
-            if not any(failure.operation == f"{each}_{operation}_{interval}" for each in names if each):
-                continue
-            self.abort_priority = _INFINITY
-            self.out.info(f"Pretending action {action.get('id')} failed with rc={failure.rc}")
-            start_offset, stop_offset = self.offsets
-            fatal = (operation == "start" and start_offset == "INFINITY") or (
-                operation == "stop" and stop_offset == "INFINITY"
-            )
-            for text in self.recorder.add_failcount(node, name, operation, interval, fatal):
-                self.out.item(text)
-            return failure.rc
-        return rc
+        keys = {f"{each}_{operation}_{interval}" for each in names if each}
+        matching = (f for f in self.failures if f.node.lower() == node.lower() and f.operation in keys)
+        return next(matching, None)
 
+    def _pretend(
+        self, failure: FailSpec, action: _Element, name: str, operation: str, interval: str, node: str
+    ) -> None:
+        """A failure aborts the transition: real actions that are not important enough start no more."""
+        self.abort_priority = _INFINITY
+        self.out.info(f"Pretending action {action.get('id')} failed with rc={failure.rc}")
+        start_offset, stop_offset = self.offsets
+        fatal = (operation == "start" and start_offset == "INFINITY") or (
+            operation == "stop" and stop_offset == "INFINITY"
+        )
+        for text in self.recorder.add_failcount(node, name, operation, interval, failure.rc, fatal):
+            self.out.item(text)

@@ -81,6 +81,7 @@ def inject(ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline
     if changes.watchdog is not None:
         out.item(f"Setting watchdog: {_bool(changes.watchdog)}")
         _set_option(cib, "have-watchdog", _bool(changes.watchdog))
+    recorder.new_nodes = bool(changes.up)
     for name in changes.up:
         out.item(f"Bringing node {name} online")
         recorder.set_up(name)
@@ -140,13 +141,13 @@ def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, 
         out.text(f"Invalid resource name: {operation.rsc}")
         return
     name = rsc.display_id()
-    if operation.rc != 0 and not (operation.interval == "0" and operation.rc == 7):
-        fatal = operation.task == "stop" or (
-            operation.task == "start" and is_true(option_value(ws.options, "start-failure-is-fatal"))
-        )
-        said = recorder.add_failcount(operation.node, name, operation.task, operation.interval, fatal)
-        for text in said:
-            out.item(text)
+    fatal = operation.task == "stop" or (
+        operation.task == "start" and is_true(option_value(ws.options, "start-failure-is-fatal"))
+    )
+    for text in recorder.add_failcount(
+        operation.node, name, operation.task, operation.interval, operation.rc, fatal
+    ):
+        out.item(text)
     resource, only = recorder.lrm_resource(operation.node, None, rsc.id, rsc.xml)
     params = {"CRM_meta_interval": operation.interval}
     recorder.write_entry(resource, name, operation.node, operation.task, params, operation.rc, 0, only, injected=True)

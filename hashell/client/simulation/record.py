@@ -18,11 +18,16 @@ _MIGRATIONS = ("migrate_to", "migrate_from")
 
 
 class Recorder:
-    """Edits one CIB. `now_s` (epoch seconds) is the time of everything it records."""
+    """Edits one CIB. `now_s` (epoch seconds) is the time of everything it records.
 
-    def __init__(self, cib: _Element, now_s: int) -> None:
+    new_nodes: nodes that are not configured become so when something is recorded of them, as the original has it in
+    a simulation that brings nodes online.
+    """
+
+    def __init__(self, cib: _Element, now_s: int, *, new_nodes: bool = False) -> None:
         self.cib = cib
         self.now_s = now_s
+        self.new_nodes = new_nodes
 
     def status(self) -> _Element:
         status = self.cib.find("status")
@@ -30,8 +35,11 @@ class Recorder:
 
     def node_state(self, name: str, id: str | None = None) -> _Element:
         """The state of the node, made when there is none. Without id: that of its `<node>` entry, or its name."""
+        node = next((n for n in self.cib.iterfind("configuration/nodes/node") if n.get("uname") == name), None)
+        nodes = self.cib.find("configuration/nodes")
+        if node is None and self.new_nodes and nodes is not None:
+            node = etree.SubElement(nodes, "node", id=name, uname=name)
         if id is None:
-            node = next((n for n in self.cib.iterfind("configuration/nodes/node") if n.get("uname") == name), None)
             id = (node.get("id") if node is not None else None) or name
         states = list(self.status().iterchildren("node_state"))
         state = next((s for s in states if (s.get("uname") or "").lower() == name.lower()), None)
@@ -168,8 +176,13 @@ class Recorder:
         for name, value in values.items():
             entry.set(name, value)
 
-    def add_failcount(self, node: str, rsc: str, operation: str, interval: str, fatal: bool) -> list[str]:
-        """Count one failure of an operation, or all that ever may be; what was done, in words."""
+    def add_failcount(self, node: str, rsc: str, operation: str, interval: str, rc: int, fatal: bool) -> list[str]:
+        """Count one failure of an operation, or all that ever may be; what was done, in words.
+
+        Success, and a probe or one-time operation that finds the resource stopped, are no failures.
+        """
+        if rc == 0 or (interval == "0" and rc == 7):
+            return []
         suffix = f"{rsc}#{operation}_{interval}"
         attributes = self._transient(node)
         count = attributes.get(f"fail-count-{suffix}")

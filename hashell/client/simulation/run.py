@@ -41,6 +41,7 @@ class Request:
     date_text: str = ""
     injections: Injections = field(default_factory=Injections)
     failures: Sequence[FailSpec] = ()
+    keep: bool = True  #: the CIB is wanted afterwards as the input and the events made it
 
 
 class Simulation:
@@ -69,7 +70,8 @@ class Simulation:
     def status(self) -> WorkingSet:
         """Unpack the input, show its status, make the requested changes; the model to schedule with."""
         request = self.request
-        ws = self._model()
+        last = not (request.keep or request.execute or request.injections)
+        ws = self._model(self.cib if last else deepcopy(self.cib))
         if not request.quiet:
             self._show_status(ws, "Current cluster status", pending=True)
         if request.injections:
@@ -78,7 +80,7 @@ class Simulation:
             inject(ws, Recorder(self.cib, self.host_now.epoch()), request.injections, out)
             if not request.quiet:
                 self.write(str(out))
-            return self._model()
+            return self._model(deepcopy(self.cib))
         return ws
 
     def decide(self, ws: WorkingSet) -> Schedule:
@@ -115,7 +117,7 @@ class Simulation:
         out = Outline()
         out.blank()
         out.begin("Executing Cluster Transition")
-        recorder = Recorder(self.cib, self.host_now.epoch())
+        recorder = Recorder(self.cib, self.host_now.epoch(), new_nodes=bool(self.request.injections.up))
         executor = Executor(ws, self.result.graph, recorder, out, self.request.failures)
         complete = executor.run()
         out.end()
@@ -127,7 +129,7 @@ class Simulation:
             texts.insert(len(texts) if started else 0, verdict)
         for write, text in texts:
             write(text)
-        revised = self._model()
+        revised = self._model(deepcopy(self.cib) if self.request.keep else self.cib)
         if not self.request.quiet:
             out = Outline()
             out.blank()
@@ -135,9 +137,9 @@ class Simulation:
             self.write(str(out))
         return complete
 
-    def _model(self) -> WorkingSet:
-        """A fresh model of the CIB as it is now."""
-        ws = new_working_set(deepcopy(self.cib), now=self._now(), sanitized=self.request.sanitized)
+    def _model(self, cib: _Element) -> WorkingSet:
+        """A fresh model of the CIB, which is changed by what follows."""
+        ws = new_working_set(cib, now=self._now(), sanitized=self.request.sanitized)
         unpack_cluster(ws)
         if not self.request.quiet:
             self.write("".join(f"{note}\n" for note in ws.notes))

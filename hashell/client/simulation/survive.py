@@ -138,7 +138,7 @@ class Survival:
         if all(node.name != loss.node for node in rsc.active_nodes):
             recorder.write_entry(resource, name, loss.node, "start", {"CRM_meta_interval": "0"}, 0, 0, only)
             written.append(f"{name}_last_0")
-        recorder.add_failcount(loss.node, name, "monitor", interval, False)
+        recorder.add_failcount(loss.node, name, "monitor", interval, 1, False)
         recorder.write_entry(resource, name, loss.node, "monitor", {"CRM_meta_interval": interval}, 1, 0, only)
         self._adapt(rsc, loss, [op for op in resource.iterchildren("lrm_rsc_op") if op.get("id") in written],
                     all(op.get("on_node") is not None for op in resource.iterchildren("lrm_rsc_op")))

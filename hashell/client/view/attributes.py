@@ -40,9 +40,10 @@ def _title(node: Node) -> str:
 
 
 def write_failcounts(ws: WorkingSet, out: Outline) -> None:
-    """How often each resource has failed on each node that is online; nothing without any history."""
-    histories = [(node, _histories(ws, node)) for node in ws.nodes if node.online]
-    if not any(known for _, known in histories):
+    """How often each resource has failed on each node that is online; nothing when there is no such node."""
+    known_states = {state.get("uname") for state in ws.cib.iterfind("status/node_state")}
+    histories = [(node, _histories(ws, node)) for node in ws.nodes if node.online and node.name in known_states]
+    if not histories:
         return
     out.blank()
     out.begin("Migration Summary")

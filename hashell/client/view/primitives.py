@@ -93,9 +93,8 @@ def primitive_line(
     several = len(rsc.active_nodes) > 1
     if name is None:
         name = rsc.display_id()
-        node = active_node(rsc) or rsc.pending_node or rsc.lock_node
-    if several:
-        node = None
+        node = active_node(rsc) or rsc.pending_node
+    node = None if several else node or rsc.lock_node
     role = shown_role(rsc)
     text = f"{name}\t({agent_name(rsc)}):\t"
     if rsc.removed:

@@ -9,7 +9,7 @@ Stages, each visiting everything before the next starts (actions spec chapter 1)
 | internal constraints, digest checks, assignment | `assign` | `assign(ws)` |
 | probes, actions, remote orderings, fencing, shutdown | `actions` | `create_actions(ws)` |
 | orderings applied and propagated | `order` | `apply_orderings(ws)` |
-| the graph | `graph` | `build_graph(ws)` |
+| the graph | `graph` | `collect_steps(ws)`, `graph_element(ws, transition_id)` |
 
 Unpacking already creates actions and orderings, because failed resources must be stopped whatever comes later. It
 calls `actions.create.new_action(ws, rsc, key, task, node, optional)`, `actions.create.pseudo_singleton(ws, name)`,
@@ -19,7 +19,8 @@ calls `actions.create.new_action(ws, rsc, key, task, node, optional)`, `actions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,11 +33,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Schedule:
-    """What one run decided. `graph` is None when the input was refused (see `messages`)."""
+    """What one run decided. `decided` is False when the input was refused (see `messages`)."""
 
     working_set: WorkingSet
-    graph: _Element | None = None
-    messages: list[Diagnostic] = field(default_factory=list)
+    decided: bool = False
+    transition_id: int = 1
+
+    @property
+    def messages(self) -> list[Diagnostic]:
+        """Errors and warnings about the configuration, in order."""
+        return self.working_set.messages
+
+    @cached_property
+    def graph(self) -> _Element | None:
+        """The transition graph, made when it is first asked for; None when nothing was decided."""
+        if not self.decided:
+            return None
+        from hashell.stack.pengine.graph.build import graph_element
+
+        return graph_element(self.working_set, self.transition_id)
 
     @property
     def scores(self) -> list[str]:
@@ -72,18 +87,18 @@ def run(ws: WorkingSet, *, transition_id: int = 1) -> Schedule:
     if not ws.unpacked:
         unpack.unpack_cluster(ws)
     if not ws.accepted:
-        return Schedule(ws, None, ws.messages)
+        return Schedule(ws)
     unpack.unpack_constraints(ws)
     if ws.validate_only:
-        return Schedule(ws, None, ws.messages)
+        return Schedule(ws)
     unpack.apply_criteria(ws)
     if ws.location_only:
-        return Schedule(ws, None, ws.messages)
+        return Schedule(ws)
     from hashell.stack.pengine.actions import create_actions
     from hashell.stack.pengine.assign import assign
     from hashell.stack.pengine.changes import resource_changes
     from hashell.stack.pengine.depth import recursion_room
-    from hashell.stack.pengine.graph import build_graph
+    from hashell.stack.pengine.graph.build import collect_steps
     from hashell.stack.pengine.order import apply_orderings
 
     with recursion_room(sum(1 for top in ws.resources for _ in top.walk())):
@@ -91,8 +106,8 @@ def run(ws: WorkingSet, *, transition_id: int = 1) -> Schedule:
         create_actions(ws)
         apply_orderings(ws)
         resource_changes(ws)
-        graph = build_graph(ws, transition_id)
-    return Schedule(ws, graph, ws.messages)
+        collect_steps(ws)
+    return Schedule(ws, True, transition_id)
 
 
 def schedule(

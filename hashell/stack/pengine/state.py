@@ -23,7 +23,8 @@ from hashell.stack.pengine.variants import BundleData, CloneData, GroupData, Mou
 
 __all__ = [
     "Action", "BundleData", "CloneData", "Colocation", "GroupData", "IdRef", "Location", "Mount", "Node", "NodeCopy",
-    "Ordering", "Port", "Relation", "Replica", "Resource", "Ticket", "TicketConstraint", "WorkingSet",
+    "Ordering", "Port", "Relation", "Replica", "Resource", "Step", "Ticket", "TicketConstraint",
+    "WorkingSet",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -314,6 +315,10 @@ class Ticket:
         self.state: dict[str, str] = {}
 
 
+#: An action of the transition graph and the actions that it waits for.
+Step = tuple[Action, list[Action]]
+
+
 class WorkingSet:
     """All data of one scheduler run."""
 
@@ -335,7 +340,8 @@ class WorkingSet:
         self.ordering_constraints: list[Ordering] = []  #: in creation order
         self.actions: list[Action] = []  #: in creation order
         self.next_action_id = 1
-        self.synapses = 0  #: of the graph under construction
+        self.steps: list[Step] = []  #: of the transition graph, in its order
+        self.graph_recheck_by = 0  #: recheck_by when the graph was begun
         self.assignment_version = 0  #: grows with every assignment and every change of the order of instances
         self.singletons: dict[str, Action] = {}
         self.next_ordering_id = 1

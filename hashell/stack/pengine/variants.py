@@ -81,6 +81,7 @@ class BundleData:
         "prefix", "agent", "promoted_max", "nreplicas", "nreplicas_per_host", "image", "ip_range_start", "ip_last",
         "host_network", "host_netmask", "control_port", "add_host", "container_network", "launcher_options",
         "container_command", "container_host_options", "ports", "mounts", "replicas", "child", "attribute_target",
+        "nesting",
     )  # fmt: skip
 
     def __init__(self, prefix: str, agent: str) -> None:
@@ -105,3 +106,4 @@ class BundleData:
         self.replicas: list[Replica] = []
         self.child: Resource | None = None  #: the implicit clone
         self.attribute_target: str | None = None
+        self.nesting = 0  #: calls under way that assign this bundle

@@ -1,7 +1,8 @@
 """The scheduler daemon: the policy engine behind the IPC name `pengine`, in a process of its own.
 
 A request carries the whole CIB, the answer the transition graph and where the input was saved (ipc.md, section 3.7).
-Computing happens in a thread, one input at a time, so that new clients are answered meanwhile.
+Computing happens in a thread, one input at a time, so that new clients are answered meanwhile. A client that asks
+again has a newer CIB: what it asked before is not computed any more, or its answer not sent.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Daemon:
         self.server = PacemakerServer(settings, "pengine", on_request=self._request)
         self._store = InputStore(settings.pengine_dir)
         self._busy = asyncio.Lock()
+        self._newest: dict[Client, etree._Element] = {}  #: the last request of each client that wants an answer
         self._runs = 0
 
     async def _request(self, client: Client, request: Request) -> None:
@@ -53,8 +55,16 @@ class Daemon:
         if cib is None or cib.tag != "cib":
             log.error("request of %r has no CIB in it", client)
             return
+        self._newest[client] = message
         async with self._busy:
+            if self._newest.get(client) is not message:
+                log.debug("request of %r has been replaced by a newer one", client)
+                return
             answer = await self._compute(message, cib)
+        if self._newest.get(client) is not message:
+            log.debug("a newer request of %r makes an answer useless", client)
+            return
+        del self._newest[client]
         if client.connected:
             client.event(answer)
 
@@ -65,8 +75,8 @@ class Daemon:
         graph: etree._Element | None = None
         series = "pe-error"
         try:
-            result = await asyncio.to_thread(_schedule, cib, now, self._runs)
-            graph, series = result.graph, _series(result)
+            result, graph = await asyncio.to_thread(_schedule, cib, now, self._runs)
+            series = _series(result)
             for note in result.messages:
                 log.log(_LEVELS[note.severity], "%s", note)
         except Exception:
@@ -79,15 +89,18 @@ class Daemon:
         return answer
 
 
-def _schedule(cib: etree._Element, now: float, number: int) -> Schedule:
-    """Run the policy engine, which is loaded with the first input, on a copy of it."""
+def _schedule(cib: etree._Element, now: float, number: int) -> tuple[Schedule, etree._Element | None]:
+    """Run the policy engine, which is loaded with the first input, on a copy of it; with the graph."""
     from hashell.stack.pengine import schedule
+    from hashell.stack.pengine.collector import collector_paused
     from hashell.stack.pengine.unpack.upgrade import upgrade
 
     moment = local_now(int(now), time.localtime(now).tm_gmtoff)
     newest = copy_tree(cib)
     upgrade(newest)
-    return schedule(newest, now=moment, transition_id=number)
+    with collector_paused():
+        result = schedule(newest, now=moment, transition_id=number)
+        return result, result.graph
 
 
 def _series(result: Schedule) -> str:

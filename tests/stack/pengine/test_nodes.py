@@ -57,8 +57,9 @@ def test_balanced_prefers_capacity() -> None:
     assert names([NodeCopy(small), NodeCopy(large)], "utilization") == ["a", "b"]
 
 
-def test_values_that_are_no_numbers_count_as_nothing() -> None:
-    assert compare_capacity(node("a", cpu="many"), node("b", cpu="0")) == 0
+def test_values_that_are_no_numbers_are_less_than_any_number() -> None:
+    assert compare_capacity(node("a", cpu="many"), node("b", cpu="0")) > 0
+    assert compare_capacity(node("a", cpu="many"), node("b")) > 0
 
 
 @pytest.mark.parametrize("flag", ["shutdown", "unclean", "standby", "maintenance"])

@@ -77,8 +77,11 @@ def _check_history(ws: WorkingSet, rsc: Resource, node: Node, history: _Element)
 
 def _agent_changed(ws: WorkingSet, rsc: Resource, node: Node, history: _Element, active: bool) -> bool:
     changed = False
-    for name in ("type", "class", "provider"):
-        if rsc.xml.get(name) != history.get(name):
+    agent = rsc.scratch.get("agent")
+    if agent is None:
+        agent = rsc.scratch["agent"] = tuple((name, rsc.xml.get(name)) for name in ("type", "class", "provider"))
+    for name, value in agent:
+        if value != history.get(name):
             changed = True
             trigger_unfencing(ws, rsc, node, "Device definition changed")
     if changed and active:

@@ -171,7 +171,7 @@ def _order_member(
     else:
         order_tasks(ws, previous, "start", member, "start", _AFTER)
         order_tasks(ws, member, "stop", previous, "stop", Rel.ORDERED | Rel.INTERMEDIATE_STOP)
-        if is_active(member, True) and not is_active(previous, True):
+        if member.active_nodes and not previous.active_nodes:
             order_tasks(
                 ws, member, "stop", previous, "start", Rel.THEN_IMPLIES_FIRST | Rel.UNRUNNABLE_FIRST_BLOCKS
             )

@@ -126,8 +126,8 @@ def _create(ws: WorkingSet, rsc: Resource, node: Node, top: Resource) -> None:
 def _clone_probe(ws: WorkingSet, clone: Resource, node: Node) -> bool:
     if clone.exclusive_probes:
         entry = clone.allowed_nodes.get(node.id)
-        if entry is not None and entry.probe_mode != ProbeMode.EXCLUSIVE:
-            del clone.allowed_nodes[node.id]
+        if entry is None or entry.probe_mode != ProbeMode.EXCLUSIVE:
+            clone.allowed_nodes.pop(node.id, None)
             return False
     clone.children.sort(key=instance_number)
     ws.assignment_version += 1

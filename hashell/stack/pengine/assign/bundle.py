@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, Replica, Resource, WorkingSet
 
 
+#: How often the assignment of a bundle may be entered again from within, which colocations in a circle do.
+_NESTING = 4
+
+
 def assign_bundle(ws: WorkingSet, bundle: Resource, prefer: Node | None, stop_if_fail: bool) -> None:
     """Assign the containers, what belongs to each, and then the bundled clone."""
     data = bundle.bundle
+    if data.nesting >= _NESTING:
+        return
+    data.nesting += 1
     bundle.assigning = True
     show_scores(ws, "pcmk__bundle_assign", bundle)
     containers = [replica.container for replica in data.replicas]
@@ -32,6 +39,7 @@ def assign_bundle(ws: WorkingSet, bundle: Resource, prefer: Node | None, stop_if
         assign_any(ws, data.child, prefer, stop_if_fail)
     bundle.assigning = False
     bundle.unassigned = False
+    data.nesting -= 1
 
 
 def _assign_replica(ws: WorkingSet, replica: Replica, prefer: Node | None, stop_if_fail: bool) -> None:

@@ -23,6 +23,7 @@ _DIGITS = re.compile(r"(\d+)")
 _FLOAT = struct.Struct("f")
 _INTEGER = re.compile(r"\s*[+-]?\d+")
 _INT_MAX = 2147483647
+_INT_MIN = -_INT_MAX - 1
 
 
 def single(value: float) -> float:
@@ -69,9 +70,12 @@ def sorted_by_name(nodes: Iterable[Node]) -> list[Node]:
 
 
 def amount(table: dict[str, str], name: str) -> int:
-    """A utilization value; text without a number counts as 0."""
-    match = _INTEGER.match(table.get(name) or "")
-    return max(-_INT_MAX - 1, min(_INT_MAX, int(match.group()))) if match else 0
+    """A utilization value: nothing counts as 0, text without a number as less than any number."""
+    text = table.get(name)
+    if text is None:
+        return 0
+    match = _INTEGER.match(text)
+    return max(_INT_MIN, min(_INT_MAX, int(match.group()))) if match else _INT_MIN
 
 
 def compare_capacity(one: Node, two: Node) -> int:

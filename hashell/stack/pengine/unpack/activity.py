@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.actions.create import new_action
-from hashell.stack.pengine.kinds import INF, MultiplyActive, OnFail, Role, Variant
+from hashell.stack.pengine.kinds import INF, ActionFlag, MultiplyActive, OnFail, Role, Variant
 from hashell.stack.pengine.ledger.kinds import Kind
 from hashell.stack.pengine.unpack.fencing import fence_node
 from hashell.stack.pengine.unpack.locations import resource_location
@@ -60,9 +60,7 @@ def process_state(ws: WorkingSet, rsc: Resource, node: Node, on_fail: int) -> No
             fail(rsc)
     elif rsc.history_id is not None and ":" in rsc.history_id:
         set_history_id(ws, rsc, None)
-    else:
-        from hashell.stack.pengine.kinds import ActionFlag
-
+    elif rsc.actions:
         for action in rsc.actions_by_key.get(f"{rsc.id}_stop_0".lower(), ()):
             if action.node is None or action.node is node:
                 action.flags |= ActionFlag.OPTIONAL

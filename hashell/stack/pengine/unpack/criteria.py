@@ -29,10 +29,13 @@ def apply_criteria(ws: WorkingSet) -> None:
     for top in ws.resources:
         for leaf in top.leaves():
             _stickiness(ws, leaf)
+    leaves = [leaf for rsc in ws.resources for leaf in rsc.leaves()]
+    exclusive = [rsc for rsc in ws.resources if rsc.exclusive_probes]
     for node in ws.nodes:
-        for rsc in ws.resources:
-            for leaf in rsc.leaves():
+        if any(name.startswith("fail-count-") for name in node.attrs):
+            for leaf in leaves:
                 _threshold(ws, leaf, node)
+        for rsc in exclusive:
             _exclusive_discovery(rsc, node)
 
 

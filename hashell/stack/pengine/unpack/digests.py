@@ -53,8 +53,11 @@ def _filtered(params: dict[str, str], timeout: str | None) -> dict[str, str]:
 
 
 def needs_address(rsc: Resource) -> bool:
-    """Whether the resource is a bundle connection whose address is only known with its container's node."""
-    return rsc.is_remote_connection and parameters(rsc.working_set, rsc, None).get("addr") == "#uname"
+    """Whether the resource is a bundle connection whose address is only known with its container's node.
+
+    The parameters are evaluated for every resource: a rule in them may say when to look again.
+    """
+    return parameters(rsc.working_set, rsc, None).get("addr") == "#uname" and rsc.is_remote_connection
 
 
 def bundle_address(rsc: Resource) -> str | None:

@@ -18,12 +18,24 @@ T = TypeVar("T")
 _KEY = re.compile(r"(-?\d+):(-?\d+):(-?\d+):(.+)", re.ASCII | re.DOTALL)
 _MAGIC = re.compile(r"(-?\d+):(-?\d+);(.*)", re.ASCII | re.DOTALL)
 _TASKS = frozenset({"monitor", "start", "stop", "promote", "demote", "migrate_to", "migrate_from", "asyncmon"})
+_CANNOT_RUN = (OcfCode.NOT_INSTALLED, OcfCode.INVALID_PARAM)
 
 
 def parse_transition_key(text: str | None) -> tuple[int, int, int, str] | None:
     """(action id, transition id, target rc, uuid)."""
     match = _KEY.match(text) if text else None
     return (int(match[1]), int(match[2]), int(match[3]), match[4]) if match else None
+
+
+def _target_rc(text: str | None) -> int:
+    """The target rc in a transition key, -1 when it is none."""
+    if not text:
+        return -1
+    parts = text.split(":", 3)
+    if len(parts) == 4 and parts[3] and text.isascii() and "".join(parts[:3]).isdigit() and "" not in parts:
+        return int(parts[2])
+    key = parse_transition_key(text)
+    return key[2] if key is not None else -1
 
 
 class Entry:
@@ -35,18 +47,18 @@ class Entry:
     )  # fmt: skip
 
     def __init__(self, xml: _Element) -> None:
+        get = xml.get
         self.xml = xml
-        self.id = xml.get("id") or ""
-        self.key = xml.get("operation_key") or self.id
-        self.task = xml.get("operation") or ""
-        self.interval = history_interval(xml.get("interval"))  #: ms
-        self.xml_status = self.status = integer(xml.get("op-status"), ExecStatus.UNKNOWN)
-        self.xml_rc = self.rc = integer(xml.get("rc-code"), -1)
-        self.call_id = integer(xml.get("call-id"), -1)
-        self.last_change = integer(xml.get("last-rc-change"), -1)  #: epoch seconds
-        self.on_node = (xml.get("on_node") or "").lower()
-        key = parse_transition_key(xml.get("transition-key"))
-        self.expected = key[2] if key is not None else -1
+        self.id = get("id") or ""
+        self.key = get("operation_key") or self.id
+        self.task = get("operation") or ""
+        self.interval = history_interval(get("interval"))  #: ms
+        self.xml_status = self.status = integer(get("op-status"), ExecStatus.UNKNOWN)
+        self.xml_rc = self.rc = integer(get("rc-code"), -1)
+        self.call_id = integer(get("call-id"), -1)
+        self.last_change = integer(get("last-rc-change"), -1)  #: epoch seconds
+        self.on_node = (get("on_node") or "").lower()
+        self.expected = _target_rc(get("transition-key"))
 
     def usable(self) -> bool:
         """Whether status and result are in their ranges."""
@@ -61,9 +73,9 @@ class Entry:
 
     def is_masked_probe(self) -> bool:
         """A probe that only says that the agent cannot run there, as recorded."""
-        return self.is_probe() and (
-            self.xml_rc in (OcfCode.NOT_INSTALLED, OcfCode.INVALID_PARAM) or self.xml_status == ExecStatus.NOT_INSTALLED
-        )
+        return (
+            self.xml_rc in _CANNOT_RUN or self.xml_status == ExecStatus.NOT_INSTALLED
+        ) and self.is_probe()
 
 
 def compare_entries(a: Entry, b: Entry) -> int:
@@ -127,6 +139,8 @@ def merge_sort(items: list[T], compare: Callable[[T, T], int]) -> list[T]:
 def sorted_entries(lrm_resource: _Element) -> list[Entry]:
     """The operations of one `lrm_resource` in the order in which they happened."""
     entries = [Entry(xml) for xml in lrm_resource.iterchildren("lrm_rsc_op")]
+    if len(entries) < 2:
+        return entries
     entries.reverse()
     return merge_sort(entries, compare_entries)
 

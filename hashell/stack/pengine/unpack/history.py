@@ -100,7 +100,7 @@ def _unpack_lock(ws: WorkingSet, rsc: Resource, node: Node, element: _Element) -
 
 
 def _active_recurring(ws: WorkingSet, rsc: Resource, node: Node, entries: list[Entry]) -> None:
-    if not node.online:
+    if not node.online or not any(entry.interval for entry in entries):
         return
     start, stop = active_range(entries)
     for index, entry in enumerate(entries):

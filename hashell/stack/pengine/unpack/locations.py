@@ -38,7 +38,8 @@ def _one_node(rsc: Resource, node: Node, score: int, symmetric_default: bool) ->
     entry = rsc.allowed_nodes.get(node.id)
     if entry is None:
         entry = rsc.allowed_nodes[node.id] = node.copy()
-    entry.score = add_scores(entry.score, score)
+    if score:
+        entry.score = add_scores(entry.score, score)
 
 
 def ban_everywhere(ws: WorkingSet, rsc: Resource) -> None:

@@ -124,8 +124,11 @@ def _expired(history: History, entry: Entry) -> bool:
     ws, rsc, node = history.ws, history.rsc, history.node
     if entry.status == ExecStatus.NOT_INSTALLED:
         return False
-    expired, unexpired = False, 0
     timeout = ms_to_s(rsc.failure_expiration_ms)
+    last_failure = entry.id.endswith("_last_failure_0")
+    if timeout == 0 and not last_failure:
+        return False
+    expired, unexpired = False, 0
     now = ws.now_s()
     if timeout > 0 and entry.last_change >= 0:
         expired = now >= entry.last_change + timeout and not _keep_for_fencing(ws, rsc, entry)
@@ -133,7 +136,6 @@ def _expired(history: History, entry: Entry) -> bool:
         if unexpired and now < last + timeout + 1:
             note_change(ws, last + timeout + 1)
     reason = None
-    last_failure = entry.id.endswith("_last_failure_0")
     if expired:
         if failcount(ws, node, rsc, effective=False, entry=entry)[0] > 0:
             if unexpired == 0:

@@ -87,7 +87,7 @@ def op_meta(
         if timeout is not None:
             meta["timeout"] = timeout
     meta["timeout"] = str(min(milliseconds(meta.get("timeout")) or DEFAULT_TIMEOUT_MS, INT_MAX))
-    _validate_on_fail(ws, rsc, name, interval, meta)
+    _validate_on_fail(ws, rsc, name, op, meta)
     _start_delay(ws, meta, interval)
     if not rsc.fence_device:
         rsc.op_cache[cache_key] = dict(meta)
@@ -102,7 +102,9 @@ def _frequent_monitor_timeout(rsc: Resource) -> str | None:
     return best[1].get("timeout") if best is not None else None
 
 
-def _validate_on_fail(ws: WorkingSet, rsc: Resource, name: str, interval: int, meta: dict[str, str]) -> None:
+def _validate_on_fail(
+    ws: WorkingSet, rsc: Resource, name: str, op: _Element | None, meta: dict[str, str]
+) -> None:
     value = meta.get("on-fail")
     if name == "stop" and value is not None and value.lower() in ("standby", "demote", "stop"):
         config_error(ws, "operation", rsc.xml, id=f"{rsc.id}-{name}", name="on-fail", value=value)
@@ -119,10 +121,17 @@ def _validate_on_fail(ws: WorkingSet, rsc: Resource, name: str, interval: int, m
         meta["on-fail"] = "ignore"
         return
     if value is not None and value.lower() == "demote":
-        promoted_monitor = name == "monitor" and interval > 0 and parse_role(meta.get("role")) == Role.PROMOTED
-        if name != "promote" and not promoted_monitor:
+        if not _may_demote(op):
             config_error(ws, "operation", rsc.xml, id=f"{rsc.id}-{name}", name="on-fail", value=value)
             del meta["on-fail"]
+
+
+def _may_demote(op: _Element | None) -> bool:
+    """Whether a failure may be answered by a demotion: only what is configured so, not the defaults of all others."""
+    if op is None:
+        return False
+    recurring = op.get("name") == "monitor" and interval_ms(op.get("interval")) > 0
+    return op.get("name") == "promote" or (recurring and parse_role(op.get("role")) == Role.PROMOTED)
 
 
 def _start_delay(ws: WorkingSet, meta: dict[str, str], interval: int) -> None:

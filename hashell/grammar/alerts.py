@@ -23,7 +23,7 @@ from hashell.grammar.tree import Elem
 
 
 def _brace(char: str) -> Parser:
-    return pp.Regex(rf"\{char}").set_whitespace_chars(SEP).suppress().set_name(f"'{char}'")
+    return word(rf"\{char}", f"'{char}'").suppress()
 
 
 def _select() -> Parser:
@@ -47,7 +47,7 @@ def _recipient(tokens: Any) -> Elem:
 def alert() -> Parser:
     one_rule = rule()
     sets = keyword_set("attributes", "instance_attributes", one_rule) | keyword_set("meta", "meta_attributes", one_rule)
-    value = mark("value", word(rf"[^{SEP}{{}}][^{SEP}]*", "a recipient"))
+    value = mark("value", word(rf"(?![{{}}](?:{SEP}|\Z))[^{SEP}]+", "a recipient"))
     inner = value + pp.Opt(description()) + pp.ZeroOrMore(sets)
     recipient = (keyword("to") - (_brace("{") - inner - _brace("}") | inner)).set_parse_action(_recipient)
 

@@ -14,7 +14,14 @@ from lxml import etree
 
 from hashell.grammar.agents import resolve_provider
 from hashell.grammar.configuration import Configuration, object_id
-from hashell.grammar.diagnostics import BrokenReference, ChangeNote, DuplicateObject, StatementFault
+from hashell.grammar.diagnostics import (
+    BrokenReference,
+    ChangeNote,
+    CheckWarning,
+    DuplicateObject,
+    StatementFault,
+    UnusableMember,
+)
 from hashell.grammar.ids import assign
 from hashell.grammar.tree import (
     CHILD_REF,
@@ -83,6 +90,13 @@ class Applier:
             place=statement.place, source=statement.source, statement=statement.keyword, message=message, hint=hint
         ))
 
+    def _unusable(self, statement: Statement, message: str, hint: str) -> HashellError:
+        word = next((w for w in statement.words[2:] if w.text in message.split()), None)
+        return HashellError(UnusableMember(
+            place=word.place if word else statement.place, source=word.source if word else statement.source,
+            width=word.width if word else 1, statement=statement.keyword, message=message, hint=hint
+        ))
+
     def _one(self, statement: Statement) -> Element:
         element = copy.deepcopy(statement.element)
         for number, comment in enumerate(statement.comments if self.mode is not Mode.CREATE else []):
@@ -101,6 +115,9 @@ class Applier:
 
     def _node(self, statement: Statement, element: Element) -> Element:
         old = self.config.find_node(element.get("uname", ""), element.get("id", ""))
+        if old is not None and element.get("id") and old.get("id") != element.get("id"):
+            raise self._fault(statement, f"node {element.get('uname')} has the id {old.get('id')}",
+                              f"write node {old.get('id')}: {element.get('uname')}")
         if old is None:
             assign(element, self.store)
             self.config.section("nodes").append(element)
@@ -113,7 +130,6 @@ class Applier:
             if element.get("description") is not None:
                 old.set("description", element.get("description", ""))
             return old
-        self.store.discard_tree(old)
         if not element.get("id"):
             element.set("id", old.get("id", ""))
         assign(element, self.store, old)
@@ -159,7 +175,6 @@ class Applier:
             section.append(element)
             return element
         if self.mode is Mode.EDIT:
-            self.store.discard_tree(old)
             assign(element, self.store, old)
             section.replace(old, element)
             return element
@@ -184,7 +199,6 @@ class Applier:
                                      devices=level.get("devices", ""))
         old = self.config.configuration.find("fencing-topology")
         if old is not None:
-            self.store.discard_tree(old)
             assign(element, self.store, old)
             substitute(old, element)
         else:
@@ -205,8 +219,6 @@ class Applier:
         elif self.mode is Mode.CREATE:
             self._claim(statement, ident)
         self._check_targets(statement, element)
-        if old is not None:
-            self._discard_own(old)
         assign(element, self.store, old)
         self._name_parameters(element)
         if statement.keyword in ("group", "clone", "ms", "bundle"):
@@ -221,12 +233,6 @@ class Applier:
         if element.tag == "clone" and self.mode is Mode.CREATE:
             self._clone_defaults(element)
         return element
-
-    def _discard_own(self, old: Element) -> None:
-        """Free the ids of an object, not those of the resources in it."""
-        for child in old:
-            if isinstance(child.tag, str) and not (old.tag in CONTAINERS and child.tag in ("primitive", "group")):
-                self.store.discard_tree(child)
 
     def _release_members(self, statements: list[Statement]) -> None:
         """Members of containers that are defined anew go back to the end of `resources`."""
@@ -248,12 +254,12 @@ class Applier:
             name = ref.get("id", "")
             child = self.config.find(name)
             if child is None or child.tag == "node":
-                raise self._fault(statement, f"{element.get('id')} refers to missing object {name}",
-                                  "define the resource first, or in the same file")
+                raise self._unusable(statement, f"{element.get('id')} refers to missing object {name}",
+                                     "define the resource first, or in the same file")
             allowed = ("primitive",) if element.tag in ("group", "bundle") else ("primitive", "group")
             if child.tag not in allowed:
-                raise self._fault(statement, f"a {element.tag} may contain only {' and '.join(allowed)} resources; "
-                                             f"{name} is a {keyword_of(child)}")
+                raise self._unusable(statement, f"a {element.tag} may contain only {' and '.join(allowed)} resources; "
+                                                f"{name} is a {keyword_of(child)}", "name its members instead")
             holder = self.config.container_of(child)
             if holder is not None and holder is not old:
                 raise self._fault(statement, f"cannot create {element.tag}:{element.get('id')}: child "
@@ -286,6 +292,10 @@ class Applier:
             if target is None or keyword_of(target) not in (
                 "primitive", "group", "clone", "ms", "bundle", "rsc_template", "tag"
             ):
+                if self.mode is Mode.CREATE:
+                    self.notes.append(CheckWarning(owner=element.get("id", ""), message=f"{name} is no resource (yet)",
+                                                   hint="define it before the commit"))
+                    continue
                 raise self._fault(statement, f"constraint {element.get('id')} references a resource {name} which "
                                              "doesn't exist", "define the resource first, or in the same file")
 
@@ -342,7 +352,7 @@ class Applier:
     def _clone_defaults(self, element: Element) -> None:
         """A clone of a primitive typed at the prompt is interleaved, and promotable if its agent is."""
         child = next((c for c in element if c.tag in ("primitive", "group")), None)
-        if child is None or child.tag != "primitive" or child.get("template"):
+        if child is None or child.tag != "primitive":
             return
         info = self.config.agents.info(child.get("class", ""), child.get("provider", ""), child.get("type", ""))
         wanted = {"promotable": "true"} if info is not None and info.promotable else {}

@@ -93,7 +93,9 @@ def _resource(config: Configuration, element: Element) -> Iterator[Diagnostic]:
             return
         source = template
     info = config.agents.info(source.get("class", ""), source.get("provider", ""), source.get("type", ""))
-    if info is None:
+    if info is None and _is_false(property_value(config, "symmetric-cluster")):
+        yield _warning(element, f"{_agent_name(source)} is not installed here; in an asymmetric cluster it need not be")
+    elif info is None:
         yield _error(element, f"{_agent_name(source)}: no such resource agent is installed here",
                      "`ra list ocf` shows the agents; `commit force` takes it without a check")
     elif info.partial:
@@ -161,13 +163,17 @@ def _meta(config: Configuration, element: Element) -> Iterator[Diagnostic]:
     known = _GROUP_META if element.tag == "group" else META_ATTRIBUTES
     for pair in element.findall("meta_attributes/nvpair"):
         name = pair.get("name")
-        if name == "collocated" and element.tag == "group":
-            yield _error(element, "the meta attribute collocated is deprecated", "write a colocation with a set")
+        if name in ("collocated", "ordered") and element.tag == "group" and _is_false(pair.get("value")):
+            yield _error(element, f"{name}=false of a group is deprecated", "write constraints with a set instead")
         elif name and name not in known:
             yield _warning(element, f"unknown attribute '{name}'")
         elif name in ("master-max", "master-node-max"):
             new = name.replace("master", "promoted")
             yield _error(element, f"the meta attribute {name} is deprecated", f"write {new}")
+
+
+def _is_false(value: str | None) -> bool:
+    return (value or "").lower() in ("false", "no", "off", "0", "n")
 
 
 def _names(config: Configuration, element: Element) -> list[str]:
@@ -227,7 +233,7 @@ def _options(element: Element, keyword: str) -> Iterator[Diagnostic]:
             option = CLUSTER_OPTIONS[name]
             if not option.valid(value):
                 hint = f"it is one of {', '.join(option.choices)}" if option.choices else f"it is a {option.kind}"
-                yield _warning(element, f"'{value}' is not a value of {name}: {option.default} will be used", hint)
+                yield _error(element, f"'{value}' is not a value of {name}: {option.default} would be used", hint)
 
 
 def _topology(config: Configuration, element: Element) -> Iterator[Diagnostic]:

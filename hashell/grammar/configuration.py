@@ -231,7 +231,12 @@ class Configuration:
         if keyword == "fencing_topology" and again.find("fencing-level[@index='']") is not None:
             return True
         assign(again, IdStore(), bare)
-        if keyword == "colocation" and not bare.get("rsc") and len(bare.findall("resource_set/resource_ref")) < 2:
+        if keyword in ("colocation", "order") and bare.find("resource_set") is not None and (
+                len(bare.findall("resource_set/resource_ref")) < 2):
+            return False
+        if keyword == "alert" and bare.find("recipient[@description]") is not None:
+            return False
+        if bare.find(".//expression[@value-source='literal']") is not None:
             return False
         return _same(bare, again, keyword in ("fencing_topology",))
 
@@ -241,7 +246,8 @@ class Configuration:
         """Elements in the order of `show`."""
         def key(element: Element) -> tuple[int, str]:
             rank = _SHOW_ORDER.get(keyword_of(element), 99)
-            return (rank, object_id(element) if self.sort else "")
+            name = element.get("id", "") if element.tag == "node" else object_id(element)
+            return (rank, name if self.sort else "")
 
         return sorted(elements, key=key)
 

@@ -27,8 +27,7 @@ from hashell.grammar.tree import Elem
 ROLES = ("Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave")
 ACTIONS = ("start", "promote", "demote", "stop")
 _OPEN, _CLOSE = {"(": ")", "[": "]"}, {")": "(", "]": "["}
-_BOOLEANS = {"yes": "true", "true": "true", "on": "true", "1": "true", "y": "true",
-             "no": "false", "false": "false", "off": "false", "0": "false", "n": "false"}
+_BOOLEANS = {"yes": "true", "true": "true", "on": "true", "no": "false", "false": "false", "off": "false"}
 
 
 def boolean(text: str, loc: int, value: str) -> str:
@@ -123,7 +122,7 @@ class _SetBuilder:
 def split_member(text: str, token: Token, attribute: str) -> tuple[str, str]:
     """`RSC[:QUALIFIER]` as name and canonical qualifier ('' if none); refuses unknown roles and actions."""
     name, colon, qualifier = token.text.partition(":")
-    if not colon:
+    if not colon or not qualifier:
         return name, ""
     known = ROLES if attribute == "role" else ACTIONS
     if qualifier.isdigit():
@@ -196,9 +195,9 @@ def _order_kind(text: str, loc: int, word_: str) -> str:
         if word_.lower() == kind.lower():
             return kind
     name, score = score_attribute(word_)
-    if name != "score":
+    if name != "score" or word_.lower() == "advisory":
         raise fail(text, loc, f"Mandatory, Optional, Serialize or a score instead of '{word_}'")
-    return "Optional" if score.lstrip("+-") == "0" else "Mandatory"
+    return "Optional" if score == "0" else "Mandatory"
 
 
 def _ticket(text: str, loc: int, tokens: Any) -> Elem:
@@ -281,9 +280,9 @@ def location() -> Parser:
     attr_word = word(rf"\$?[A-Za-z][A-Za-z-]*=[^{SEP}]*", "an attribute such as role=Promoted")
     attribute = attr_word.copy().set_parse_action(lambda t: Mark("attr", t[0].lstrip("$")))
     late = attr_word.copy().set_parse_action(lambda t: Mark("late", t[0].lstrip("$")))
-    pattern = word(rf"/[^{SEP}]*/", "/pattern/").set_parse_action(lambda t: Mark("pattern", t[0][1:-1]))
-    opening = pp.Regex(r"\{").set_whitespace_chars(SEP).suppress()
-    closing = pp.Regex(r"\}").set_whitespace_chars(SEP).suppress().set_name("'}'")
+    pattern = word(rf"/[^{SEP}]+/", "/pattern/").set_parse_action(lambda t: Mark("pattern", t[0][1:-1]))
+    opening = word(r"\{", "'{'").suppress()
+    closing = word(r"\}", "'}'").suppress()
     braces = (opening - pp.ZeroOrMore(set_tokens()) - closing).set_parse_action(_brace_set)
     target = braces | pattern | mark("rsc", resource_id("a resource, /pattern/ or { set }"))
     node = mark("score", score_word()) - mark("node", word(rf"[^{SEP}={{}}]+", "a node name"))

@@ -66,6 +66,13 @@ class StatementFault(SourceDiagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnusableMember(StatementFault):
+    """A container names a resource that does not exist or cannot be in it."""
+
+    code: ClassVar[str] = "H206"
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnknownStatement(SourceDiagnostic):
     """A line that begins with no statement of the language."""
 

@@ -30,7 +30,7 @@ def _node(tokens: Any) -> Elem:
     uname, _, kind = marks["uname"].partition(":")
     attrs["uname"] = uname
     if kind:
-        attrs["type"] = kind.lower()
+        attrs["type"] = kind
     if "description" in marks:
         attrs["description"] = marks["description"]
     return Elem("node", attrs, elements)

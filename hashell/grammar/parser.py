@@ -20,7 +20,7 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 
 _MINIMUM = {"primitive": 2, "rsc_template": 2, "group": 2, "clone": 2, "ms": 2, "location": 2, "colocation": 2,
             "rsc_ticket": 2, "order": 2, "tag": 2, "alert": 2, "acl_target": 2, "acl_group": 2, "user": 2,
-            "node": 1, "bundle": 1, "role": 1}
+            "node": 1, "bundle": 2, "role": 2, "property": 1, "rsc_defaults": 1, "op_defaults": 1}
 _OBJECT_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _CHILDREN_OF = {"group": ("primitive",), "clone": ("primitive", "group"), "master": ("primitive", "group"),
                 "bundle": ("primitive",)}

@@ -306,7 +306,7 @@ def _alert(keyword: str, element: Element, style: Style) -> Rendered:
         else:
             name = {"instance_attributes": "attributes", "meta_attributes": "meta"}.get(child.tag, child.tag)
             lines.append(set_line(name, child, style))
-    return Rendered(f"{keyword} {element.get('id')} {always_quote(element.get('path', ''))}", lines)
+    return Rendered(f"{keyword} {element.get('id')} {quote(element.get('path', ''))}", lines)
 
 
 def _selected(element: Element) -> str:

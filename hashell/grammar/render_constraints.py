@@ -31,7 +31,7 @@ def _sets(element: Element, minimum: int = 2) -> list[str]:
     sets = [c for c in children(element) if c.tag == "resource_set"]
     words = [w for s in sets for w in _set_words(s)]
     plain = all(s.get("sequential", "true") == "true" and s.get("require-all", "true") == "true" for s in sets)
-    if plain and sum(len(children(s)) for s in sets) == minimum:
+    if sum(len(children(s)) for s in sets) == minimum and (plain or len(sets) == 2):
         return ["_rsc_set_", *words]
     return words
 

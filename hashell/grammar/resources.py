@@ -177,7 +177,10 @@ def container(tag: str) -> Parser:
     child = mark("child", word(rf"{stop}[A-Za-z_#$][^{SEP}=:]*", "the id of a resource"))
     children = pp.OneOrMore(child) if tag == "group" else child
     sets = keyword_set("params", "instance_attributes", one_rule) | keyword_set("meta", "meta_attributes", one_rule)
-    body = mark("name", identifier(f"the id of the {tag}")) - (children + pp.Opt(description()) + pp.ZeroOrMore(sets))
+    body = mark("name", identifier(f"the id of the {tag}")) - (
+        children + pp.Opt(description()) + pp.Opt(set_body("instance_attributes", one_rule, first=True))
+        + pp.ZeroOrMore(sets)
+    )
     return whole(body.set_parse_action(_container(tag)), "description=, params or meta")
 
 

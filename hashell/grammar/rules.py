@@ -23,10 +23,8 @@ from hashell.grammar.terminals import (
 )
 from hashell.grammar.tree import Elem
 
-DATE_PARTS = (
-    "hours", "monthdays", "weekdays", "yearsdays", "yeardays", "months", "weeks", "years", "weekyears", "moon",
-    "minutes", "seconds", "days",
-)
+#: Others (`days`, `moon`, …) have no words in the language: objects with them are shown and loaded as XML.
+DATE_PARTS = ("hours", "monthdays", "weekdays", "yearsdays", "months", "weeks", "years", "weekyears")
 _BINARY = "lt|gt|lte|gte|eq|ne"
 
 
@@ -37,13 +35,13 @@ def _binary(tokens: Any) -> Elem:
     if colon:
         attrs["type"] = kind
     source, brace, rest = value.partition("{")
-    if brace and rest.endswith("}") and source in ("literal", "param", "meta"):
+    if brace and rest.endswith("}") and source.isalpha():
         return Elem("expression", {**attrs, "value": rest[:-1], "value-source": source})
     return Elem("expression", {**attrs, "value": value})
 
 
 def _unary(tokens: Any) -> Elem:
-    return Elem("expression", {"operation": tokens[0].lower(), "attribute": tokens[1]})
+    return Elem("expression", {"operation": tokens[0], "attribute": tokens[1]})
 
 
 def _date_range(text: str, loc: int, tokens: Any) -> Elem:
@@ -65,8 +63,8 @@ def _date_spec(tokens: Any) -> Elem:
 
 
 def _date_compare(tokens: Any) -> Elem:
-    operation, when = tokens[0].lower(), tokens[1]
-    return Elem("date_expression", {"operation": operation, "end" if operation == "lt" else "start": when})
+    operation, when = tokens[0], tokens[1]
+    return Elem("date_expression", {"operation": operation, "end" if operation.lower() == "lt" else "start": when})
 
 
 def _expression() -> Parser:
@@ -99,7 +97,7 @@ def _rule(text: str, loc: int, tokens: Any) -> Elem:
             element.children.append(token)
         elif token.kind == "bool":
             operator, _, where = token.value.partition("@")
-            if boolean and operator != boolean:
+            if boolean and operator.lower() != boolean.lower():
                 raise fail(text, int(where), f"'{boolean}' again: one rule cannot mix `and` and `or`; use two rules")
             boolean = operator
     if "id" in marks:
@@ -108,17 +106,17 @@ def _rule(text: str, loc: int, tokens: Any) -> Elem:
         element.attrs["role"] = marks["role"]
     name, score = score_attribute(marks.get("score", "INFINITY"))
     element.attrs[name] = score
-    if boolean == "or":
-        element.attrs["boolean-op"] = "or"
+    if boolean.lower() not in ("", "and"):
+        element.attrs["boolean-op"] = boolean
     return element
 
 
 def rule() -> Parser:
     """`rule [$id=] [$role=] [SCORE:] EXPR`, an Elem."""
     role = word(rf"\$?role=[^{SEP}]+", "role=ROLE").set_parse_action(lambda t: Mark("role", t[0].split("=", 1)[1]))
-    boolean = word("and|or", "and, or").set_parse_action(lambda s, loc, t: Mark("bool", f"{t[0].lower()}@{loc}"))
+    boolean = word("and|or", "and, or").set_parse_action(lambda s, loc, t: Mark("bool", f"{t[0]}@{loc}"))
     expression = _expression()
-    head = pp.ZeroOrMore(id_words() | role) + pp.Opt(mark("score", score_word()))
+    head = pp.Opt(id_words()) + pp.Opt(role) + pp.Opt(mark("score", score_word()))
     body = head + (expression + pp.ZeroOrMore(boolean - expression))
     return (keyword("rule") - (idref_words() | body)).set_parse_action(_rule)
 

@@ -15,6 +15,7 @@ from hashell.grammar.diagnostics import CheckError
 from hashell.grammar.tree import keyword_of
 from hashell.model.diagnostics import Diagnostic, Severity
 from hashell.model.schema import UnknownReference, problems
+from hashell.model.schemashape import misshapen
 
 Element = etree._Element
 
@@ -34,10 +35,25 @@ def schema_faults(config: Configuration) -> list[Diagnostic]:
     """Everything the schema refuses, in document order."""
     found: list[Diagnostic] = list(_structure(config))
     version = schema_version(config)
+    named: list[str] = []
     for element in config.objects():
         for message, hint in _object_faults(element, version):
             found.append(CheckError(owner=object_id(element), message=message, hint=hint))
+            named.append(object_id(element))
+    if not found or named:
+        for element, message, hint in misshapen(config.configuration, version):
+            owner = _owner(element)
+            if owner not in named:
+                found.append(CheckError(owner=owner, message=message, hint=hint))
     return found
+
+
+def _owner(element: Element) -> str:
+    """The name of the object that an element belongs to."""
+    above: Element | None = element
+    while above is not None and not keyword_of(above):
+        above = above.getparent()
+    return object_id(above) if above is not None else str(element.tag)
 
 
 def _structure(config: Configuration) -> Iterator[Diagnostic]:

@@ -91,7 +91,7 @@ def description() -> Parser:
     )
 
 
-_SCORE = re.compile(r"([+-]?)(inf|infinity|\d+)$", re.IGNORECASE)
+_SCORE = re.compile(r"([+-]?)(inf|infinity|INF|INFINITY|\d+)\Z", re.ASCII)
 
 
 def score_attribute(text: str) -> tuple[str, str]:

@@ -105,8 +105,11 @@ class NotCommitted(Diagnostic):
     code: ClassVar[str] = "H107"
     errors: int = 0
     forcible: bool = True
+    missing: str = ""  #: what a script defines and was refused, so that the rest would be half a configuration
 
     def text(self) -> str:
+        if self.missing:
+            return f"nothing was committed, because {self.missing} could not be made"
         return "nothing was committed, because of the error above" if self.errors == 1 else (
             f"nothing was committed, because of the {self.errors} errors above")
 

@@ -43,6 +43,8 @@ class Workspace:
         self._base: etree._Element
         self._earlier: list[etree._Element] = []
         self._planned = b""
+        #: A container that a script wanted and that was refused: what depends on it would be half a configuration.
+        self.incomplete = ""
         self.reload()
 
     def reload(self) -> None:
@@ -50,6 +52,7 @@ class Workspace:
         cluster = self.session.cluster()
         cib = self.session.run(cluster.cib())
         self._base = cib
+        self.incomplete = ""
         self._earlier.clear()
         self.original = Configuration(cib, self.agents, self.parser)
         self.config = Configuration(cib, self.agents, self.parser)
@@ -166,6 +169,8 @@ class Workspace:
                 self.session.out(f"  {line}")
 
     def _approve(self, force: bool) -> None:
+        if self.incomplete:
+            raise HashellError(NotCommitted(errors=1, forcible=False, missing=self.incomplete))
         refused, found = self.findings()
         if self.session.preferences.get("core.check_frequency") != "always":
             found = []

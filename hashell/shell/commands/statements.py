@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hashell.grammar.apply import Mode
+from hashell.grammar.diagnostics import UnusableMember
 from hashell.grammar.lines import Word
 from hashell.model.diagnostics import HashellError
 from hashell.shell.diagnostics import CommandFailed, WrongArguments
@@ -26,7 +27,12 @@ def define(session: Session, words: list[Word]) -> None:
         raise HashellError(WrongArguments(command=f"configure.{name}", usage=f"{name} [ID:] NAME=VALUE…",
                                           problem="no value given"))
     statement = session.workspace.parser.parse_words([replace(head, text=name), *rest])
-    session.workspace.apply([statement], Mode.CREATE)
+    try:
+        session.workspace.apply([statement], Mode.CREATE)
+    except HashellError as error:
+        if any(isinstance(d, UnusableMember) for d in error.diagnostics) and not session.interactive:
+            session.workspace.incomplete = statement.id
+        raise
 
 
 def _monitor(session: Session, words: list[Word]) -> None:

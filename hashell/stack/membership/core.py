@@ -49,7 +49,7 @@ class RingConfig:
 
     totem: TotemConfig
     votes: VoteConfig | None = None
-    addresses: dict[int, str] = field(default_factory=dict)  #: node id to ring address, for runtime.members
+    addresses: dict[int, tuple[str, ...]] = field(default_factory=dict)  #: by link, for runtime.members
     config_version: int = 0
     shutdown_timeout: float = 5.0
 

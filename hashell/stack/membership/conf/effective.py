@@ -9,10 +9,12 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.stack.membership.cmap.values import CmapType, CmapValue, number, text
 from hashell.stack.membership.conf.diagnostics import ConfRule, NotSupported
 from hashell.stack.membership.conf.keys import LOWER_BOUNDS
+from hashell.stack.membership.conf.knet import crypto_names
 from hashell.stack.membership.conf.nodes import ConfNode
 from hashell.stack.membership.conf.parser import Conf
 from hashell.stack.membership.core import RingConfig
 from hashell.stack.membership.totem.config import NET_MTU_OVERHEAD, TotemConfig
+from hashell.stack.membership.transport.knet.config import KnetConfig
 from hashell.stack.membership.votequorum.arithmetic import DeviceConfig, VoteConfig, configuration_errors
 
 _CONSTANTS = {
@@ -44,6 +46,7 @@ class RingFacts:
     port: int
     block_unlisted: bool
     runtime_keys: Mapping[str, CmapValue]
+    knet: KnetConfig | None = None
 
 
 def milliseconds(conf: Conf, node_count: int) -> dict[str, int]:
@@ -93,10 +96,7 @@ def check_totem(conf: Conf) -> None:
     if conf.number("totem.version") != 2:
         rule("totem.version", "This totem parser can only parse version 2 configurations.", "set version: 2")
     transport = conf.text("totem.transport", "knet")
-    cipher = conf.text("totem.crypto_cipher", "none")
-    digest = conf.text("totem.crypto_hash", "none")
-    if conf.text("totem.secauth") == "on":
-        cipher, digest = conf.text("totem.crypto_cipher", "aes256"), conf.text("totem.crypto_hash", "sha256")
+    cipher, digest = crypto_names(conf)
     if transport != "knet" and (cipher != "none" or digest != "none"):
         problem = "crypto_cipher & crypto_hash are only valid for the Knet transport."
         rule("totem.crypto_cipher", problem, "remove them or set transport: knet")
@@ -213,7 +213,7 @@ def ring_facts(conf: Conf, nodes: list[ConfNode], local: ConfNode, barrier: int 
     config = RingConfig(
         totem_config(conf, local.nodeid, members),
         vote_config(conf, local, nodes, barrier),
-        {n.nodeid: n.addresses[0] for n in nodes},
+        {n.nodeid: n.addresses for n in nodes},
         conf.number("totem.config_version"),
     )
     return RingFacts(

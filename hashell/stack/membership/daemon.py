@@ -22,6 +22,7 @@ from hashell.stack.membership.conf.knet import check_key, crypto_names, knet_con
 from hashell.stack.membership.conf.nodes import ConfNode, find_local, read_nodes
 from hashell.stack.membership.conf.parser import Conf, parse_conf, printable
 from hashell.stack.membership.host import RingHost
+from hashell.stack.membership.priority import raise_priority
 from hashell.stack.membership.storage import RingStorage
 from hashell.stack.settings import NodeSettings
 
@@ -154,6 +155,11 @@ async def main(settings: NodeSettings, stop: asyncio.Event) -> int:
         raise HashellError(RingFileFault(reason=str(error))) from None
     gc.collect()
     gc.freeze()
+    if not settings.embedded:
+        values = {key: host.node.cmap.values.get(f"system.{key}") for key in ("sched_rr", "priority")}
+        chosen = {key: str(value.python()) for key, value in values.items() if value}
+        real_time = chosen.get("sched_rr", "yes") == "yes"
+        log.info("scheduling: %s", raise_priority(real_time, chosen.get("priority", "max")))
     log.info("ring daemon of node %d (%s) is up", host.node.node_id, host.facts.local.label)
     waiting = [asyncio.ensure_future(e.wait()) for e in (stop, host.stopping)]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

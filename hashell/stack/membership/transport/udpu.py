@@ -15,7 +15,7 @@ from hashell.model.diagnostics import HashellError
 from hashell.stack.membership.conf.diagnostics import PortInUse
 from hashell.stack.membership.totem.packets import MCAST
 from hashell.stack.membership.transport.report import LinkReport
-from hashell.stack.membership.transport.sockets import MAX_DATAGRAM, RECEIVE_BUFFER, bind_failure
+from hashell.stack.membership.transport.sockets import MAX_DATAGRAM, bind_failure, large_buffers
 
 BURST = 64
 _MAGIC = b"\x70\xc0"
@@ -69,7 +69,7 @@ class UdpuTransport:
         family = socket.AF_INET6 if ":" in self._own else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            large_buffers(sock)
             sock.bind((self._own, self.port))
         except OSError as error:
             sock.close()

@@ -19,8 +19,8 @@ from hashell.stack.membership.transport.knet.link import Link
 from hashell.stack.membership.transport.report import LinkReport
 from hashell.stack.membership.transport.sockets import (
     MAX_DATAGRAM,
-    RECEIVE_BUFFER,
     bind_failure,
+    large_buffers,
     never_fragment,
 )
 from hashell.stack.runtime import log_level
@@ -78,7 +78,7 @@ class KnetTransport:
         family = socket.AF_INET6 if ":" in link.local else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            large_buffers(sock)
             sock.bind((link.local, link.port))
         except OSError as error:
             sock.close()

@@ -93,7 +93,7 @@ class RingHost(Host):
         if "Ring ID" not in text:
             return None
         listed = text.partition("Membership information")[2]
-        members = tuple(sorted(int(m) for m in re.findall(r"^\s+(\d+)\s+\d+\s", listed, re.MULTILINE)))
+        members = tuple(sorted(int(m) for m in re.findall(r"^\s+([1-9]\d*)\s+\d+\s", listed, re.MULTILINE)))
         ring = re.search(r"Ring ID:\s*(\S+)", text)
         return Seen(members, "Quorate:          Yes" in text, ring[1] if ring else "", text)
 
@@ -103,6 +103,14 @@ class RingHost(Host):
     def do(self, verb: str, *words: str) -> None:
         """A fault of the lab: freeze, thaw, cut, heal, lossy, calm."""
         peerlab.peerlab(verb, str(self.number), *words)
+
+    def rebridge(self, bridge: str) -> None:
+        """Plug the cable into another bridge, which is made if need be."""
+        shown = subprocess.run(["ip", "link", "show", bridge], capture_output=True, check=False)
+        if shown.returncode:
+            subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
+            subprocess.run(["ip", "link", "set", bridge, "up"], check=True)
+        subprocess.run(["ip", "link", "set", f"plv{self.number}", "master", bridge], check=True)
 
     def netem(self, words: str, device: str = "") -> None:
         """Faults of the network towards this host (device of the bridge) or from it ('' = its own card)."""

@@ -50,6 +50,9 @@ DAEMONS: tuple[DaemonSpec, ...] = (
     DaemonSpec("crmd", "hashell.stack.crmd.daemon", on_ring=True, stop_seconds=1260.0),
 )
 
+#: beside the others where corosync.conf has a quorum device
+QDEVICE = DaemonSpec("qdevice", "hashell.stack.qdevice.daemon", privileged=True, on_ring=True, stop_seconds=10.0)
+
 
 class Phase(StrEnum):
     INIT = "init"

@@ -10,6 +10,7 @@ from hashell.stack.membership.transport.knet.mtu import PathMtu
 
 _TIME = struct.Struct("<qq")
 _BACKOFF = 10
+_EASE = 0.2  #: seconds; libknet is seen to be at its configured timeout two seconds after a link came up
 _HISTORY = 100
 _SETTLED = 1.0
 
@@ -98,7 +99,7 @@ class Link:
         self.backoff = _BACKOFF
 
     def ease(self, now: float) -> None:
-        """A link that stays up is judged more strictly with each second."""
-        while self.backoff > 1 and now - self.backoff_at >= 1.0:
+        """A link that stays up is judged more strictly with each look at it."""
+        while self.backoff > 1 and now - self.backoff_at >= _EASE:
             self.backoff -= 1
-            self.backoff_at += 1.0
+            self.backoff_at += _EASE

@@ -20,7 +20,8 @@ mount -t proc proc "$2/root/proc"
 mount --rbind /dev "$2/root/dev"
 cp /etc/resolv.conf "$2/root/etc/resolv.conf"
 chroot "$2/root" apt-get update -q
-DEBIAN_FRONTEND=noninteractive chroot "$2/root" apt-get install -y --no-install-recommends corosync-qnetd corosync-qdevice
+export DEBIAN_FRONTEND=noninteractive
+chroot "$2/root" apt-get install -y --no-install-recommends corosync-qnetd corosync-qdevice
 touch "$2/.ready"
 """
 

@@ -17,7 +17,8 @@ from hashell.stack import effects as common
 from hashell.stack.effects import Effect
 from hashell.stack.membership import effects as ring
 from hashell.stack.membership.cfg.core import ACTIVATE
-from hashell.stack.membership.cmap.values import CmapType, CmapValue, number, text
+from hashell.stack.membership.clocks import read_clocks
+from hashell.stack.membership.cmap.values import CmapType, CmapValue, text
 from hashell.stack.membership.conf.effective import RingFacts
 from hashell.stack.membership.core import RingNode
 from hashell.stack.membership.ipc.cfg import CfgService
@@ -25,6 +26,7 @@ from hashell.stack.membership.ipc.cmap import CmapService
 from hashell.stack.membership.ipc.cpg import CpgService
 from hashell.stack.membership.ipc.quorum import QuorumService
 from hashell.stack.membership.ipc.votequorum import VoteQuorumService
+from hashell.stack.membership.stalls import TICK, Stalls
 from hashell.stack.membership.storage import RingStorage
 from hashell.stack.membership.timers import LazyTimers
 from hashell.stack.membership.totem.packets import PacketError
@@ -62,6 +64,11 @@ class RingHost:
         self._complained: set[tuple[str, str]] = set()
         self._reload = reload
         self._clients = 0
+        self.transmitted = [0] * 6  #: packets by type
+        self.closed_clients = 0
+        self.workload = 0.0  #: seconds from a token's arrival to its departure, moving average
+        self.stalls = Stalls()
+        self._watcher: asyncio.TimerHandle | None = None
         self.storage = RingStorage(settings.ring_dir, facts.local.nodeid)
         self.node = RingNode(facts.config, self.storage.ring_seq())
         self.timers = LazyTimers(self._timer)
@@ -88,7 +95,7 @@ class RingHost:
     def _action_table(self) -> dict[type[Effect], Callable[..., None]]:
         timers, transport = self.timers, self.transport
         table: dict[type[Effect], Callable[..., None]] = {
-            ring.SendPacket: lambda e: transport.send(e.dest, e.data),
+            ring.SendPacket: self._send,
             common.SetTimer: lambda e: timers.set(e.name, e.seconds),
             common.CancelTimer: lambda e: timers.cancel(e.name),
             common.LogLine: lambda e: log.log(log_level(e.level), "%s", e.text),
@@ -120,6 +127,7 @@ class RingHost:
         except HashellError:
             await self.close()
             raise
+        self._watch()
         self.perform(self.node.start(self.now()))
 
     async def leave(self) -> None:
@@ -133,6 +141,8 @@ class RingHost:
 
     async def close(self) -> None:
         self.timers.cancel_all()
+        if self._watcher is not None:
+            self._watcher.cancel()
         for service in self.services:
             await service.server.close()
         self.transport.close()
@@ -155,6 +165,18 @@ class RingHost:
         os._exit(int(ExitCode.FATAL))
 
     # ----------------------------------------------------------------- inputs
+
+    def _send(self, effect: ring.SendPacket) -> None:
+        self.transmitted[effect.data[3]] += 1
+        self.transport.send(effect.dest, effect.data)
+
+    def _watch(self) -> None:
+        """Notice when this process did not run, before any timer that is overdue because of it."""
+        lost = self.stalls.tick(read_clocks(self.now()))
+        if lost:
+            log.warning("this node did not run for %.1f s: %s", lost, self.stalls.cause)
+            self.node.totem.stalled(lost)
+        self._watcher = self.loop.call_later(TICK, self._watch)
 
     def perform(self, effects: list[Effect]) -> None:
         """Carry out effects in order."""
@@ -234,20 +256,6 @@ class RingHost:
             self.perform(self.node.call(lambda: cmap.put(name, text("no"))))
         elif name == "totem.config_version":
             self.perform(self.node.call(lambda: cmap.new_version(cmap.number_of(name))))
-
-    def statistics(self) -> dict[str, CmapValue]:
-        """The stats map: counters of the ring."""
-        totem = self.node.totem
-        counters = {
-            "stats.srp.token_rotations": totem.rotations,
-            "stats.srp.mcast_tx": totem.this_seqno,
-            "stats.srp.rx_msg_dropped": sum(self.garbage.values()),
-            "stats.srp.send_failures": self.transport.send_failures,
-            "stats.pg.msg_queue_avail": len(totem.new_queue),
-            "stats.ipcs.active": sum(len(s.connections) for s in self.services),
-        }
-        counters.update({f"stats.hashell.ignored.{kind}": n for kind, n in sorted(self.garbage.items())})
-        return {name: number(CmapType.U64, value) for name, value in counters.items()}
 
     def reopen_log(self) -> None:
         """Log rotation: the file is looked at again before the next line."""

@@ -38,6 +38,14 @@ def link_port(conf: Conf, number: int) -> int:
     return conf.number(f"totem.interface.{number}.mcastport", DEFAULT_PORT + number)
 
 
+def ping_times(conf: Conf, link: int, token_ms: int) -> tuple[int, int]:
+    """(interval, timeout) of a link's pings in ms: their own settings, or parts of the token timeout."""
+    prefix = f"totem.interface.{link}."
+    count = max(1, conf.number(prefix + "knet_pong_count", _PONG_COUNT))
+    interval = conf.number(prefix + "knet_ping_interval", token_ms // (count * 2))
+    return max(1, interval), max(1, conf.number(prefix + "knet_ping_timeout", token_ms // count))
+
+
 def check_knet(conf: Conf, nodes: Sequence[ConfNode]) -> None:
     """What the knet transport cannot do. Raises HashellError."""
     errors: list[Diagnostic] = []
@@ -77,7 +85,7 @@ def knet_config(
     links = []
     for index, number in enumerate(link_numbers(conf, nodes)):
         prefix = f"totem.interface.{number}."
-        count = conf.number(prefix + "knet_pong_count", _PONG_COUNT)
+        interval, timeout = ping_times(conf, number, token_ms)
         links.append(
             LinkConfig(
                 number,
@@ -85,10 +93,10 @@ def knet_config(
                 {n.nodeid: addresses[n.nodeid][index] for n in nodes if n is not local},
                 link_port(conf, number),
                 conf.number(prefix + "knet_link_priority", 1),
-                conf.number(prefix + "knet_ping_interval", token_ms // (count * 2)) / 1000,
-                conf.number(prefix + "knet_ping_timeout", token_ms // count) / 1000,
+                interval / 1000,
+                timeout / 1000,
                 conf.number(prefix + "knet_ping_precision", _PRECISION),
-                count,
+                conf.number(prefix + "knet_pong_count", _PONG_COUNT),
             )
         )
     return KnetConfig(

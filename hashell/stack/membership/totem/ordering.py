@@ -214,6 +214,7 @@ class Ordering(RingState):
                     self._multicast(data)
                     count += 1
             token.rtr = rest
+            self.counts["mcast_retx"] += count
         if self.aru != token.seq:
             self._ask_missing(token, queue)
         return count

@@ -99,7 +99,7 @@ class Client:
             self.bad += 1
         self.got[nodeid] = self.got.get(nodeid, 0) + 1
         self.digest.update(struct.pack("<II", nodeid, number))
-        if self.order:
+        if self.order and self.options.count:
             self.order.write(f"{nodeid} {number}\n")
         if sender == self.pid:
             self.latencies.append(now - stamp)
@@ -109,7 +109,7 @@ class Client:
     def _confchg(self, handle: int, group: Any, members: Any, count: int, *rest: Any) -> None:
         self.members = [members[i].nodeid for i in range(count)]
         if self.order:
-            self.order.write(f"members {' '.join(map(str, self.members))}\n")
+            self.order.write(f"members {time.monotonic():.6f} {' '.join(map(str, self.members))}\n")
 
     def dispatch(self, seconds: float) -> None:
         if self.poll.poll(seconds * 1000):
@@ -126,6 +126,8 @@ class Client:
         return True
 
     def complete(self) -> bool:
+        if not self.options.count:
+            return False
         return self.sent >= self.options.count and all(
             self.got.get(n, 0) >= self.options.count for n in self.members
         )
@@ -190,9 +192,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0, help="messages a second, 0 = as many as possible")
     parser.add_argument("--window", type=int, default=0, help="own messages under way at most, 0 = no limit")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--realtime", action="store_true", help="run before ordinary processes, as the ring does")
     parser.add_argument("--order", default="", help="file for the order of events")
     parser.add_argument("--verify", action="store_true", help="look at the content of every message")
-    Client(parser.parse_args()).run()
+    options = parser.parse_args()
+    if options.realtime:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(50))
+    Client(options).run()
 
 
 if __name__ == "__main__":

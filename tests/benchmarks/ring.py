@@ -124,7 +124,7 @@ def _cpu(host: RingHost) -> float:
 def power_loss(cast: str, token: int) -> float:
     """Seconds from the end of every process of the last host until a client elsewhere knows."""
     peerlab.down()
-    ring = up(CASTS[cast], RingConf(3, "knet", token=token))
+    ring = up(CASTS[cast], RingConf(3, "udpu", token=token))
     ring.whole()
     words = ("--members", "3", "--seconds", "60", "--realtime", "--order", "/root/order")
     clients = [h.client("loss", *words) for h in ring.hosts]
@@ -163,7 +163,7 @@ def _print_rows(rows: list[Row]) -> None:
 
 
 def _print_losses(losses: dict[tuple[str, int], list[float]]) -> None:
-    print("\nfrom power loss of a node to the new membership at a client of the others, knet, seconds (median, max)")
+    print("\nfrom power loss of a node to the new membership at a client of the others, udpu, seconds (median, max)")
     print(f"{'token':<10}" + "".join(f"{cast:>20}" for cast in CASTS))
     for token in TOKENS:
         cells = ""

@@ -101,4 +101,4 @@ def decompress(model: int, data: bytes) -> bytes:
 def _engine(name: str) -> Any:
     if name == "bzip2":
         return bz2.BZ2Decompressor()
-    return lzma.LZMADecompressor() if name == "lzma" else zlib.decompressobj()
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ) if name == "lzma" else zlib.decompressobj()

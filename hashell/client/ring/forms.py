@@ -11,6 +11,9 @@ from hashell.client.ring.advice import advice
 from hashell.client.ring.tune import Proposal
 from hashell.client.ring.view import LinkView, RingView
 
+#: copies of tokens come with every busy moment and every change of the ring
+_EVERYDAY = ("old-token", "foreign-token")
+
 
 def status_text(view: RingView) -> str:
     lines = [f"local node {view.name(view.here)} ({view.here}), transport {view.transport}, "
@@ -26,7 +29,8 @@ def status_text(view: RingView) -> str:
         lines.append(f"this node did not run {stalls.count} times, {stalls.longest:.1f} s at most, last "
                      f"{stalls.last:.1f} s, {_ago(stalls.since)} ago: {stalls.cause}")  # fmt: skip
     for kind, count in view.ignored.items():
-        lines.append(f"{count} packets ignored: {kind}")
+        if kind not in _EVERYDAY:
+            lines.append(f"{count} packets ignored: {kind}")
     lines.append(f"advice: {advice(view)}")
     return "\n".join(lines)
 

@@ -132,7 +132,7 @@ def _own(host: RingHost) -> Iterator[tuple[str, CmapValue]]:
     yield "stats.hashell.stall.since_ms", number(U64, round(stalls.since(host.now()) * 1000))
     yield "stats.hashell.stall.cause", text(stalls.cause)
     yield "stats.hashell.rotation_us", number(U64, round(host.node.totem.rotation_time * 1e6))
-    for kind, count in sorted(host.garbage.items()):
+    for kind, count in sorted({**host.node.totem.ignored, **host.garbage}.items()):
         yield f"stats.hashell.ignored.{kind}", number(U64, count)
     for node in sorted(host.addresses):
         for link in host.transport.links(node):

@@ -134,6 +134,7 @@ class RingState:
         self.rotations = 0
         self.received = [0] * 6  #: packets by type
         self.counts: dict[str, int] = dict.fromkeys(COUNTS, 0)
+        self.ignored: dict[str, int] = {}  #: packets without effect, by kind
         self.consecutive_gathers = 0
         self.token_seen = 0.0  #: when the last token came
         self.rotation_time = 0.0  #: moving average, in seconds
@@ -169,6 +170,9 @@ class RingState:
         if self._running.get(name):
             self._running[name] = False
             self.out.append(CancelTimer(name))
+
+    def _ignore(self, kind: str) -> None:
+        self.ignored[kind] = self.ignored.get(kind, 0) + 1
 
     def _log(self, level: str, text: str) -> None:
         self.out.append(LogLine(level, text))

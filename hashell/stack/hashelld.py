@@ -20,7 +20,7 @@ from hashell.model.exitcodes import ExitCode
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor import prepare
 from hashell.stack.supervisor.apart import run_apart
-from hashell.stack.supervisor.core import DAEMONS, MEMBERSHIP, DaemonSpec
+from hashell.stack.supervisor.core import DAEMONS, MEMBERSHIP, QDEVICE, DaemonSpec
 from hashell.stack.supervisor.preload import import_shared
 
 _START_SECONDS = 60
@@ -70,6 +70,18 @@ class StartFailed(Diagnostic):
         return f"see {self.log}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class NoCorosync(Diagnostic):
+    code: ClassVar[str] = "H527"
+    exit_code: ClassVar[ExitCode] = ExitCode.UNAVAILABLE
+
+    def text(self) -> str:
+        return "no Corosync runs on this machine"
+
+    def remedy(self) -> str:
+        return "start it first (systemctl start corosync), or use --ring bundled"
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(ExitCode.USAGE, f"hashelld: error: {message} (`hashelld --help` lists the options)\n")
@@ -86,9 +98,9 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--corosync-conf", type=Path, metavar="FILE", help="configuration of the ring")
     parts = parser.add_mutually_exclusive_group()
     parts.add_argument(
-        "--with-corosync",
-        action="store_true",
-        help="use the Corosync that runs on this machine instead of the bundled membership",
+        "--ring",
+        choices=("bundled", "corosync"),
+        help="run our own membership, or use the Corosync of this machine (default: the Corosync that runs, else ours)",
     )
     parts.add_argument(
         "--only-ring",
@@ -112,10 +124,25 @@ def load_settings(arguments: argparse.Namespace) -> NodeSettings:
     return settings
 
 
-def choose_daemons(*, with_corosync: bool, only_ring: bool = False) -> tuple[DaemonSpec, ...]:
-    """The daemons of this node. Raises HashellError when the installation lacks one."""
+def uses_corosync(settings: NodeSettings, arguments: argparse.Namespace) -> bool:
+    """Is the ring of this node a Corosync: told so, or found running. Raises HashellError when it is told and not."""
+    if arguments.only_ring or arguments.ring == "bundled":
+        return False
+    found = prepare.foreign_ring(settings)
+    if not found and arguments.ring == "corosync":
+        raise HashellError(NoCorosync())
+    if found and not arguments.ring:
+        print(f"hashelld: using the Corosync that runs here (process {found})", file=sys.stderr)
+    return bool(found)
+
+
+def choose_daemons(*, with_corosync: bool, only_ring: bool = False, device: bool = False) -> tuple[DaemonSpec, ...]:
+    """The daemons of this node; `device` = its own membership has a quorum device. Raises HashellError when the
+    installation lacks one."""
     left_out = with_corosync, only_ring
     specs = tuple(spec for spec in DAEMONS if not left_out[spec.name != MEMBERSHIP])
+    if device and not with_corosync:
+        specs = (specs[0], QDEVICE, *specs[1:])
     for spec in specs:
         if importlib.util.find_spec(spec.module) is None:
             raise HashellError(DaemonMissing(module=spec.module))
@@ -134,6 +161,23 @@ def check_node(settings: NodeSettings, *, with_corosync: bool, only_ring: bool =
     prepare.check_names(settings, with_membership=not with_corosync, with_manager=not only_ring)
     for warning in run_apart(lambda: _check_files(settings, ring=not with_corosync, cib=not only_ring)):
         print(f"hashelld: {warning}", file=sys.stderr)
+
+
+def has_device(settings: NodeSettings) -> bool:
+    """Has the ring of this node a quorum device that we can ask for its vote?"""
+
+    def check() -> list[Diagnostic]:
+        from hashell.stack.membership.daemon import read_conf
+
+        if read_conf(settings).text("quorum.device.model") != "net":
+            raise HashellError()
+        return []
+
+    try:
+        run_apart(check)
+    except HashellError:
+        return False
+    return True
 
 
 def _check_files(settings: NodeSettings, *, ring: bool, cib: bool) -> list[Diagnostic]:
@@ -241,9 +285,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
     try:
         settings = load_settings(arguments)
-        parts = {"with_corosync": arguments.with_corosync, "only_ring": arguments.only_ring}
-        specs = choose_daemons(**parts)
+        parts = {"with_corosync": uses_corosync(settings, arguments), "only_ring": arguments.only_ring}
         check_node(settings, **parts)
+        specs = choose_daemons(**parts, device=not parts["with_corosync"] and has_device(settings))
         if arguments.foreground:
             return serve(settings, specs, _report_to_terminal)
         return detach(lambda report: serve(settings, specs, report), settings.log_dir / "hashelld.out")

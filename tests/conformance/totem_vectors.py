@@ -16,7 +16,8 @@ from hashell.stack.membership.sync import messages as sync
 from hashell.stack.membership.totem import packets
 from hashell.stack.membership.totem.packets import RingId
 from hashell.stack.membership.totem.packing import decode_frame, encode_frame, unwrap_groups, wrap_group
-from hashell.stack.membership.transport import knetframe
+from hashell.stack.membership.transport.knet import crypto as knetcrypto
+from hashell.stack.membership.transport.knet import frames as knetframe
 from hashell.stack.membership.votequorum import messages as votes
 
 VECTORS = Path(__file__).resolve().parents[2].parent / "shared" / "spec" / "totem-vectors.json"
@@ -242,7 +243,7 @@ def _service(vector: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
 def _knet(vector: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     clear, outer = data, None
     if "key_hex" in vector:
-        outer = knetframe.Crypto(vector["cipher"], vector["hash"], bytes.fromhex(vector["key_hex"]))
+        outer = knetcrypto.Crypto(vector["cipher"], vector["hash"], bytes.fromhex(vector["key_hex"]))
         clear = outer.open(data)
     frame = knetframe.decode(clear)
     seen: dict[str, Any] = {
@@ -265,7 +266,7 @@ def _knet(vector: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     else:
         seen |= {"link": frame.link, "size": frame.size}
     again = frame.encode()
-    return seen, outer.seal(again, data[: knetframe.SALT]) if outer else again
+    return seen, outer.seal(again, data[: knetcrypto.SALT]) if outer else again
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
 from hashell.stack.membership.core import RingConfig, RingNode
-from hashell.stack.membership.effects import SendPacket, StoreRingId
+from hashell.stack.membership.effects import FlushSockets, SendPacket, StoreRingId
 
 
 @dataclass
@@ -22,6 +22,8 @@ class Host:
     ring_seq: int = 0
     timers: dict[str, int] = field(default_factory=dict)
     generation: int = 0
+    frozen_until: float = 0.0
+    flushed: float = -1.0  #: packets that came before this time are thrown away
 
 
 class RingNetwork:
@@ -44,6 +46,8 @@ class RingNetwork:
         self.loss = 0.0
         self.delay = (0.0002, 0.001)
         self.cells = dict.fromkeys(members, 0)  #: nodes of one cell hear each other
+        self.deaf: dict[tuple[int, int], None] = {}  #: (source, target) whose packets get lost: one way only
+        self.twice = 0.0  #: the part of all packets that comes twice
         self.log: list[tuple[float, int, str]] = []
         self.packets = 0
         self.check = True
@@ -87,6 +91,7 @@ class RingNetwork:
         host = self.hosts[node_id]
         host.generation += 1
         host.timers = {}
+        host.frozen_until = 0.0
         host.node = RingNode(self.config(node_id), host.ring_seq)
         self.apply(node_id, host.node.start(self.now))
 
@@ -107,9 +112,15 @@ class RingNetwork:
             for n in cell:
                 self.cells[n] = index
 
+    def freeze(self, node_id: int, seconds: float) -> None:
+        """The process does not run for so long; its timers strike and its packets are read afterwards."""
+        host = self.hosts[node_id]
+        host.frozen_until = max(host.frozen_until, self.now + seconds)
+
     def heal(self) -> None:
         self.cells = dict.fromkeys(self.members, 0)
-        self.loss = 0.0
+        self.deaf.clear()
+        self.loss = self.twice = 0.0
 
     # ------------------------------------------------------------------- node
 
@@ -128,6 +139,8 @@ class RingNetwork:
                 host.timers.pop(effect.name, None)
             elif isinstance(effect, StoreRingId):
                 host.ring_seq = effect.seq
+            elif isinstance(effect, FlushSockets):
+                host.flushed = self.now
             else:
                 if isinstance(effect, LogLine):
                     self.log.append((self.now, node_id, effect.text))
@@ -143,6 +156,9 @@ class RingNetwork:
 
         def fire() -> None:
             if host.node is not None and host.generation == generation and host.timers.get(effect.name) == mark:
+                if self.now < host.frozen_until:
+                    self.at(host.frozen_until - self.now, fire)
+                    return
                 del host.timers[effect.name]
                 self.apply(host.node_id, host.node.timer(effect.name, self.now))
 
@@ -155,18 +171,34 @@ class RingNetwork:
             delay = self.random.uniform(*self.delay)
             if target == source:
                 delay = 0.00005
-            elif self.cells[target] != self.cells[source] or self.random.random() < self.loss:
+            elif self._lost(source, target):
                 continue
+            elif self.twice and self.random.random() < self.twice:
+                self.at(delay + self.random.uniform(*self.delay), self._arrival(source, target, effect.data))
             self.at(delay, self._arrival(source, target, effect.data))
+
+    def _lost(self, source: int, target: int) -> bool:
+        if self.cells[target] != self.cells[source] or (source, target) in self.deaf:
+            return True
+        return self.random.random() < self.loss
 
     def _arrival(self, source: int, target: int, data: bytes) -> Callable[[], None]:
         host = self.hosts[target]
         generation = host.generation
+        came = -1.0
 
         def arrive() -> None:
+            nonlocal came
             if host.node is None or host.generation != generation:
                 return
-            if self.cells[target] != self.cells[source]:
+            if self.cells[target] != self.cells[source] and came < 0:
+                return
+            came = self.now if came < 0 else came
+            if self.now < host.frozen_until:
+                self.at(host.frozen_until - self.now, arrive)
+                return
+            # What came by the thaw and was not read when the sockets were flushed is gone.
+            if came < self.now and host.flushed >= came and host.flushed >= host.frozen_until:
                 return
             self.apply(target, host.node.packet(data, source, self.now))
 

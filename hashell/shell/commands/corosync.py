@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hashell.client.diagnostics import NeedsLiveCluster, NotConnected
 from hashell.client.source import LiveSource, find_source
@@ -11,6 +11,9 @@ from hashell.model.diagnostics import HashellError
 from hashell.shell.diagnostics import CommandFailed, UnreadableFile
 from hashell.shell.session import Session
 from hashell.stack.settings import NodeSettings
+
+if TYPE_CHECKING:
+    from hashell.client.ring.view import RingView
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -60,35 +63,59 @@ def _node_names(session: Session, settings: NodeSettings) -> dict[int, str]:
     return _ask(session, CmapClient(settings), work)
 
 
+def _form(words: list[str], usage: str) -> tuple[list[str], str]:
+    """The words without --output-as, and the form it asks for. Raises HashellError."""
+    form = "text"
+    rest = []
+    for word in words:
+        if not word.startswith("--output-as="):
+            rest.append(word)
+            continue
+        form = word.partition("=")[2]
+        if form not in ("text", "json", "xml"):
+            raise HashellError(CommandFailed(message=f"there is no form '{form}'", hint=usage))
+    return rest, form
+
+
 def status(session: Session, words: list[str]) -> None:
+    usage = "corosync status [ring|quorum|cpg] [--output-as=text|json|xml]"
+    words, form = _form(words, usage)
     settings = _settings(session)
     kind = words[0] if words else "ring"
     if kind not in ("ring", "quorum", "cpg"):
-        raise HashellError(CommandFailed(message=f"'{kind}' is not part of the ring's status",
-                                         hint="corosync status ring|quorum|cpg"))
-    {"ring": _ring, "quorum": _quorum, "cpg": _cpg}[kind](session, settings)
+        raise HashellError(CommandFailed(message=f"'{kind}' is not part of the ring's status", hint=usage))
+    if kind == "ring":
+        from hashell.client.ring import forms
+
+        view = _view(session, settings)
+        session.out({"text": forms.status_text, "json": forms.status_json, "xml": forms.status_xml}[form](view))
+        return
+    if form != "text":
+        raise HashellError(CommandFailed(message=f"{kind} has no form '{form}'", hint="only ring has json and xml"))
+    {"quorum": _quorum, "cpg": _cpg}[kind](session, settings)
 
 
-def _ring(session: Session, settings: NodeSettings) -> None:
-    from hashell.stack.wire.corosync.clients import CfgClient
+def tune(session: Session, words: list[str]) -> None:
+    words, form = _form(words, "corosync tune [--output-as=text|json|xml]")
+    from hashell.client.ring import forms
+    from hashell.client.ring.tune import propose
 
-    names = _node_names(session, settings)
+    proposal = propose(_view(session, _settings(session)))
+    session.out({"text": forms.tune_text, "json": forms.tune_json, "xml": forms.tune_xml}[form](proposal))
 
-    async def work(client: CfgClient) -> list[str]:
-        here = await client.local_nodeid()
-        lines = [f"local node {names.get(here, here)} ({here})"]
-        for nodeid, name in names.items():
-            reply = await client.node_status(nodeid)
-            state = "this node" if nodeid == here else "reachable" if reply.reachable else "NOT reachable"
-            lines.append(f"  {name} ({nodeid}): {state}")
-            for number, link in enumerate(reply.links):
-                if link.enabled and nodeid != here:
-                    up = "connected" if link.connected else "disconnected"
-                    ends = " -> ".join(end for end in (link.source, link.destination) if end)
-                    lines.append(f"    link {number}: {ends} {up}")
-        return lines
 
-    session.out("\n".join(_ask(session, CfgClient(settings), work)))
+def _view(session: Session, settings: NodeSettings) -> RingView:
+    from hashell.client.ring.collect import collect
+    from hashell.stack.wire.corosync.clients import CorosyncError
+    from hashell.stack.wire.ipcclient import IpcError
+
+    try:
+        return session.run(collect(settings))
+    except IpcError as error:
+        raise HashellError(NotConnected(where="the ring of this node", reason=str(error.strerror or error))) from None
+    except (CorosyncError, TimeoutError) as error:
+        message = f"the ring refused: {error}"
+        raise HashellError(CommandFailed(message=message, hint="see the log of the ring")) from None
 
 
 def _quorum(session: Session, settings: NodeSettings) -> None:

@@ -49,7 +49,7 @@ class RingConfig:
 
     totem: TotemConfig
     votes: VoteConfig | None = None
-    addresses: dict[int, str] = field(default_factory=dict)  #: node id to ring address, for runtime.members
+    addresses: dict[int, tuple[str, ...]] = field(default_factory=dict)  #: by link, for runtime.members
     config_version: int = 0
     shutdown_timeout: float = 5.0
 
@@ -97,6 +97,8 @@ class RingNode:
         self._in_sync_step = False
         self._trans: tuple[int, ...] = ()
         self.unknown_frames = 0
+        self.sent: dict[int, int] = {}  #: service messages by id
+        self.heard: dict[int, int] = {}
         self.totem = Totem(config.totem, self, ring_seq, self._out)
         self.packer = Packer(config.totem.net_mtu)
         self.cmap = Cmap(self.node_id, self._out, self._mcast, config.config_version)
@@ -264,6 +266,8 @@ class RingNode:
         self._in_sync_step = before
 
     def _mcast(self, message: bytes) -> None:
+        number = int.from_bytes(message[:4], "little")
+        self.sent[number] = self.sent.get(number, 0) + 1
         if self.packer.synchronising and not self._in_sync_step:
             self._held.append(message)
             self._held_bytes += len(message)
@@ -298,4 +302,5 @@ class RingNode:
         service = self._listeners.get(number >> 16)
         if service is None or not 16 <= size <= len(body):
             return
+        self.heard[number] = self.heard.get(number, 0) + 1
         service.message(number & 0xFFFF, nodeid, body)

@@ -7,19 +7,22 @@ import gc
 import logging
 import os
 import socket
+from dataclasses import replace
+from pathlib import Path
 
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.stack.membership.cmap.values import CmapValue
 from hashell.stack.membership.conf.diagnostics import (
     ConfRule,
     ConfUnreadable,
-    NotSupported,
     RingFileFault,
 )
 from hashell.stack.membership.conf.effective import RingFacts, ring_facts
+from hashell.stack.membership.conf.knet import check_key, crypto_names, knet_config, link_numbers
 from hashell.stack.membership.conf.nodes import ConfNode, find_local, read_nodes
 from hashell.stack.membership.conf.parser import Conf, parse_conf, printable
 from hashell.stack.membership.host import RingHost
+from hashell.stack.membership.priority import raise_priority
 from hashell.stack.membership.storage import RingStorage
 from hashell.stack.settings import NodeSettings
 
@@ -43,25 +46,48 @@ def read_conf(settings: NodeSettings) -> Conf:
     return conf
 
 
-def resolve(conf: Conf, nodes: list[ConfNode]) -> dict[int, str]:
-    """Numeric ring address of every node. Raises HashellError for a name that has none."""
+def resolve(conf: Conf, nodes: list[ConfNode]) -> dict[int, tuple[str, ...]]:
+    """Numeric addresses of every node, in the order of its links. Raises HashellError for a name that has none."""
+    numbers = link_numbers(conf, nodes)
+    return {
+        node.nodeid: tuple(_resolve(conf, node, number, name) for number, name in zip(numbers, node.addresses))
+        for node in nodes
+    }
+
+
+def _resolve(conf: Conf, node: ConfNode, link: int, name: str) -> str:
     prefer = socket.AF_INET if conf.text("totem.ip_version", "ipv6-4") in ("ipv4", "ipv4-6") else socket.AF_UNSPEC
-    addresses = {}
-    for node in nodes:
-        name = node.addresses[0]
-        try:
-            found = socket.getaddrinfo(name, None, prefer, socket.SOCK_DGRAM)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is no name"
-            raise HashellError(
-                ConfRule(
-                    place=conf.place(f"nodelist.node.{node.pos}.ring0_addr"),
-                    problem=f"ring0_addr {printable(name)} has no address: {why}",
-                    advice="give a numeric address or add the name to /etc/hosts",
-                )
-            ) from None
-        addresses[node.nodeid] = str(found[0][4][0])
-    return addresses
+    try:
+        found = socket.getaddrinfo(name, None, prefer, socket.SOCK_DGRAM)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no name"
+        raise HashellError(
+            ConfRule(
+                place=conf.place(f"nodelist.node.{node.pos}.ring{link}_addr"),
+                problem=f"ring{link}_addr {printable(name)} has no address: {why}",
+                advice="give a numeric address or add the name to /etc/hosts",
+            )
+        ) from None
+    return str(found[0][4][0])
+
+
+def read_key(settings: NodeSettings, conf: Conf) -> bytes:
+    """The ring's key, b"" where packets are in clear. Raises HashellError."""
+    if crypto_names(conf)[1] == "none":
+        return b""
+    inline = conf.text("totem.key")
+    path = Path(conf.text("totem.keyfile")) if conf.has("totem.keyfile") else settings.authkey
+    try:
+        return check_key(inline.encode(errors="surrogateescape"), "totem.key") if inline else check_key(
+            path.read_bytes(), str(path)
+        )
+    except OSError as error:
+        problem = f"Could not open {path}: {error.strerror}"
+    except ValueError as error:
+        problem = str(error)
+    place = conf.place("totem.key" if inline else "totem.keyfile" if conf.has("totem.keyfile") else "totem.crypto_hash")
+    advice = "copy the key file of the other nodes, or make one with corosync-keygen"
+    raise HashellError(ConfRule(place=place, problem=problem, advice=advice))
 
 
 def is_local(address: str) -> bool:
@@ -75,7 +101,7 @@ def is_local(address: str) -> bool:
     return True
 
 
-def load(settings: NodeSettings) -> tuple[RingFacts, dict[int, str], dict[str, CmapValue]]:
+def load(settings: NodeSettings) -> tuple[RingFacts, dict[int, tuple[str, ...]], dict[str, CmapValue]]:
     """Everything that follows from the file for this node. Raises HashellError."""
     conf = read_conf(settings)
     barriers = RingStorage(settings.ring_dir, _local_node(settings, conf).nodeid)
@@ -103,14 +129,18 @@ def _local_node(settings: NodeSettings, conf: Conf) -> ConfNode:
 
 def _derive(
     settings: NodeSettings, conf: Conf, barrier: int
-) -> tuple[RingFacts, dict[int, str], dict[str, CmapValue]]:
-    local, nodes = _local_node(settings, conf), read_nodes(conf)
+) -> tuple[RingFacts, dict[int, tuple[str, ...]], dict[str, CmapValue]]:
+    nodes = read_nodes(conf)
+    wanted = _local_node(settings, conf)
+    local = next(node for node in nodes if node.nodeid == wanted.nodeid)
     facts = ring_facts(conf, nodes, local, barrier)
-    if facts.transport != "udpu":
-        place = conf.place("totem.transport")
-        instead = "set transport: udpu in the totem section"
-        raise HashellError(NotSupported(place=place, what=f"transport {facts.transport}", instead=instead))
-    return facts, resolve(conf, nodes), conf.values
+    addresses = resolve(conf, nodes)
+    facts = replace(facts, config=replace(facts.config, addresses=addresses))
+    if facts.transport == "knet":
+        token_ms = round(facts.config.totem.token * 1000)
+        key = read_key(settings, conf)
+        facts = replace(facts, knet=knet_config(conf, nodes, local, addresses, token_ms, key))
+    return facts, addresses, conf.values
 
 
 async def main(settings: NodeSettings, stop: asyncio.Event) -> int:
@@ -125,6 +155,11 @@ async def main(settings: NodeSettings, stop: asyncio.Event) -> int:
         raise HashellError(RingFileFault(reason=str(error))) from None
     gc.collect()
     gc.freeze()
+    if not settings.embedded:
+        values = {key: host.node.cmap.values.get(f"system.{key}") for key in ("sched_rr", "priority")}
+        chosen = {key: str(value.python()) for key, value in values.items() if value}
+        real_time = chosen.get("sched_rr", "yes") == "yes"
+        log.info("scheduling: %s", raise_priority(real_time, chosen.get("priority", "max")))
     log.info("ring daemon of node %d (%s) is up", host.node.node_id, host.facts.local.label)
     waiting = [asyncio.ensure_future(e.wait()) for e in (stop, host.stopping)]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -159,6 +159,13 @@ class ReloadConfig(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeKey(Effect):
+    """cfg: phase 1 = seal packets with the new key from now on, 2 = forget the old one."""
+
+    phase: int
+
+
+@dataclass(frozen=True, slots=True)
 class AskShutdown(Effect):
     """cfg: ask these tracking clients whether this node may stop."""
 

@@ -16,7 +16,9 @@ from hashell.model.exitcodes import ExitCode
 from hashell.stack import effects as common
 from hashell.stack.effects import Effect
 from hashell.stack.membership import effects as ring
-from hashell.stack.membership.cmap.values import CmapType, CmapValue, number, text
+from hashell.stack.membership.cfg.core import ACTIVATE
+from hashell.stack.membership.clocks import read_clocks
+from hashell.stack.membership.cmap.values import CmapType, CmapValue, text
 from hashell.stack.membership.conf.effective import RingFacts
 from hashell.stack.membership.core import RingNode
 from hashell.stack.membership.ipc.cfg import CfgService
@@ -24,14 +26,17 @@ from hashell.stack.membership.ipc.cmap import CmapService
 from hashell.stack.membership.ipc.cpg import CpgService
 from hashell.stack.membership.ipc.quorum import QuorumService
 from hashell.stack.membership.ipc.votequorum import VoteQuorumService
+from hashell.stack.membership.stalls import TICK, Stalls
 from hashell.stack.membership.storage import RingStorage
 from hashell.stack.membership.timers import LazyTimers
 from hashell.stack.membership.totem.packets import PacketError
+from hashell.stack.membership.transport.knet.transport import KnetTransport
 from hashell.stack.membership.transport.udpu import UdpuTransport
 from hashell.stack.runtime import log_level
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.qbframe import Credentials
 
+COMPLAINTS = 1000
 CONFIGURED = ("totem.", "nodelist.", "quorum.", "logging.", "system.", "runtime.config.")
 
 log = logging.getLogger("membership")
@@ -44,9 +49,9 @@ class RingHost:
         self,
         settings: NodeSettings,
         facts: RingFacts,
-        addresses: dict[int, str],
+        addresses: dict[int, tuple[str, ...]],
         values: dict[str, CmapValue],
-        reload: Callable[[], tuple[RingFacts, dict[int, str], dict[str, CmapValue]]],
+        reload: Callable[[], tuple[RingFacts, dict[int, tuple[str, ...]], dict[str, CmapValue]]],
     ) -> None:
         self.settings = settings
         self.facts = facts
@@ -56,14 +61,18 @@ class RingHost:
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
         self.garbage: dict[str, int] = {}
+        self._complained: set[tuple[str, str]] = set()
         self._reload = reload
         self._clients = 0
+        self.transmitted = [0] * 6  #: packets by type
+        self.closed_clients = 0
+        self.workload = 0.0  #: seconds from a token's arrival to its departure, moving average
+        self.stalls = Stalls()
+        self._watcher: asyncio.TimerHandle | None = None
         self.storage = RingStorage(settings.ring_dir, facts.local.nodeid)
         self.node = RingNode(facts.config, self.storage.ring_seq())
         self.timers = LazyTimers(self._timer)
-        self.transport = UdpuTransport(
-            facts.local.nodeid, addresses, facts.port, self._packet, facts.block_unlisted
-        )
+        self.transport = self._make_transport()
         if self.node.votes:
             self.node.votes.publish = self._publish_votes
         self.node.cmap.replace_all({**values, **facts.runtime_keys}, CONFIGURED)
@@ -76,10 +85,17 @@ class RingHost:
         self._allowed_uids, self._allowed_gids = self._accounts()
         self._actions = self._action_table()
 
+    def _make_transport(self) -> KnetTransport | UdpuTransport:
+        facts = self.facts
+        if facts.knet:
+            return KnetTransport(facts.knet, self._packet, self._rejected)
+        first = {node: links[0] for node, links in self.addresses.items()}
+        return UdpuTransport(facts.local.nodeid, first, facts.port, self._packet, self._rejected, facts.block_unlisted)
+
     def _action_table(self) -> dict[type[Effect], Callable[..., None]]:
         timers, transport = self.timers, self.transport
         table: dict[type[Effect], Callable[..., None]] = {
-            ring.SendPacket: lambda e: transport.send(e.dest, e.data),
+            ring.SendPacket: self._send,
             common.SetTimer: lambda e: timers.set(e.name, e.seconds),
             common.CancelTimer: lambda e: timers.cancel(e.name),
             common.LogLine: lambda e: log.log(log_level(e.level), "%s", e.text),
@@ -88,6 +104,7 @@ class RingHost:
             ring.FlushSockets: lambda e: self._flushed(transport.flush()),
             ring.SyncState: lambda e: self.cpg.balance(),
             ring.ReloadConfig: lambda e: self.reload(),
+            ring.ChangeKey: lambda e: self._change_key(e.phase),
             ring.Stop: lambda e: self.stop(e.code),
             ring.Die: self._die,
             ring.KeyChanged: self.cmap.effect,
@@ -110,6 +127,7 @@ class RingHost:
         except HashellError:
             await self.close()
             raise
+        self._watch()
         self.perform(self.node.start(self.now()))
 
     async def leave(self) -> None:
@@ -123,6 +141,8 @@ class RingHost:
 
     async def close(self) -> None:
         self.timers.cancel_all()
+        if self._watcher is not None:
+            self._watcher.cancel()
         for service in self.services:
             await service.server.close()
         self.transport.close()
@@ -146,6 +166,18 @@ class RingHost:
 
     # ----------------------------------------------------------------- inputs
 
+    def _send(self, effect: ring.SendPacket) -> None:
+        self.transmitted[effect.data[3]] += 1
+        self.transport.send(effect.dest, effect.data)
+
+    def _watch(self) -> None:
+        """Notice when this process did not run, before any timer that is overdue because of it."""
+        lost = self.stalls.tick(read_clocks(self.now()))
+        if lost:
+            log.warning("this node did not run for %.1f s: %s", lost, self.stalls.cause)
+            self.node.totem.stalled(lost)
+        self._watcher = self.loop.call_later(TICK, self._watch)
+
     def perform(self, effects: list[Effect]) -> None:
         """Carry out effects in order."""
         actions = self._actions
@@ -156,14 +188,20 @@ class RingHost:
         try:
             effects = self.node.packet(data, source, self.now())
         except PacketError as error:
-            count = self.garbage.get(error.kind, 0)
-            self.garbage[error.kind] = count + 1
-            if not count:
-                log.warning("Message received from %s has %s. Ignoring (said once)", source, error.text)
+            self._rejected(error.kind, source, error.text)
             return
         self.perform(effects)
         if self.cpg.held:
             self.cpg.balance()
+
+    def _rejected(self, kind: str, source: str, text: str) -> None:
+        """A packet that has no effect but this count and, the first time of each kind and sender, a line."""
+        count = self.garbage.get(kind, 0)
+        self.garbage[kind] = count + 1
+        key = (kind, source)
+        if key not in self._complained and len(self._complained) < COMPLAINTS:
+            self._complained.add(key)
+            log.warning("Message received from %s was ignored: %s (%s, said once)", source, text, kind)
 
     def _timer(self, name: str) -> None:
         self.perform(self.node.timer(name, self.now()))
@@ -219,19 +257,6 @@ class RingHost:
         elif name == "totem.config_version":
             self.perform(self.node.call(lambda: cmap.new_version(cmap.number_of(name))))
 
-    def statistics(self) -> dict[str, CmapValue]:
-        """The stats map: counters of the ring."""
-        totem = self.node.totem
-        counters = {
-            "stats.srp.token_rotations": totem.rotations,
-            "stats.srp.mcast_tx": totem.this_seqno,
-            "stats.srp.rx_msg_dropped": sum(self.garbage.values()) + self.transport.rejected,
-            "stats.srp.send_failures": self.transport.send_failures,
-            "stats.pg.msg_queue_avail": len(totem.new_queue),
-            "stats.ipcs.active": sum(len(s.connections) for s in self.services),
-        }
-        return {name: number(CmapType.U64, value) for name, value in counters.items()}
-
     def reopen_log(self) -> None:
         """Log rotation: the file is looked at again before the next line."""
         for handler in logging.getLogger().handlers:
@@ -263,11 +288,32 @@ class RingHost:
             self.node.call(lambda: cmap.put_number("config.reload_in_progress", CmapType.U8, 0))
         )
 
-    def _adopt(self, facts: RingFacts, addresses: dict[int, str], values: dict[str, CmapValue]) -> None:
+    def _adopt(self, facts: RingFacts, addresses: dict[int, tuple[str, ...]], values: dict[str, CmapValue]) -> None:
         self.facts = facts
         self.addresses = addresses
-        self.transport.update(addresses)
         node = self.node
         node.reconfigure(facts.config)
+        self._adopt_links()
         node.cmap.replace_all({**values, **facts.runtime_keys}, CONFIGURED)
         node.cmap.new_version(facts.config.config_version)
+
+    def _adopt_links(self) -> None:
+        transport, knet = self.transport, self.facts.knet
+        if isinstance(transport, UdpuTransport):
+            transport.update({node: links[0] for node, links in self.addresses.items()})
+        elif knet is not None:
+            try:
+                changed = transport.reconfigure(knet)
+            except HashellError as error:
+                log.error("a link of the reloaded configuration cannot be used: %s", error)
+                return
+            if changed:
+                log.info("the ring's key has changed")
+                self.node.cfg.change_key()
+
+    def _change_key(self, phase: int) -> None:
+        if isinstance(self.transport, KnetTransport):
+            if phase == ACTIVATE:
+                self.transport.switch_key()
+            else:
+                self.transport.forget_key()

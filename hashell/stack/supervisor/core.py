@@ -5,6 +5,7 @@ Rules:
   at a time, by SIGTERM; one that does not end in its time is killed.
 - A daemon that dies is started again at once; one that keeps dying soon after its start waits longer each time, and
   after RESPAWN_LIMIT such deaths in a row the node is given up.
+- Membership that ends with exit code 0 was told to: the node stops.
 - Exit code 100, or an error that no restart can mend (the daemon says so in words), brings the node down with that
   code; 101 asks for a panic. A node that has served keeps trying to bring membership back, because whoever broke
   its file or took its port may yet mend that.
@@ -49,6 +50,9 @@ DAEMONS: tuple[DaemonSpec, ...] = (
     DaemonSpec("schedulerd", "hashell.stack.schedulerd.daemon"),
     DaemonSpec("crmd", "hashell.stack.crmd.daemon", on_ring=True, stop_seconds=1260.0),
 )
+
+#: beside the others where corosync.conf has a quorum device
+QDEVICE = DaemonSpec("qdevice", "hashell.stack.qdevice.daemon", privileged=True, on_ring=True, stop_seconds=10.0)
 
 
 class Phase(StrEnum):
@@ -147,6 +151,9 @@ class Supervisor:
             return [*effects, CancelTimer(f"kill {name}"), *self._stop_next()]
         if code == ExitCode.PANIC:
             return [*effects, Panic(f"{name} asks for it")]
+        if name == MEMBERSHIP and code == ExitCode.OK:
+            # Somebody shut the ring down in order (corosync-cfgtool -H); a failure would have another code.
+            return [*effects, LogLine("notice", "membership was shut down: the node stops")] + self.stop()
         hopeless = bool(words) and code > 0 and not (name == MEMBERSHIP and self.served)
         if code == ExitCode.FATAL or hopeless:
             return effects + self.stop(exit_code=code)

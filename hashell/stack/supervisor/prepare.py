@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import socket
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -161,6 +162,19 @@ def check_names(settings: NodeSettings, *, with_membership: bool, with_manager: 
             except OSError:
                 continue
         raise HashellError(IpcNameInUse(name=name))
+
+
+def foreign_ring(settings: NodeSettings) -> int:
+    """Process id of a Corosync that runs on this machine and serves our IPC name of cmap; 0 when there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(qbframe.abstract_address(settings.ipc_name("cmap")))
+            pid = int(struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+        except OSError:
+            return 0
+    return 0 if name.startswith("hashelld") else pid
 
 
 def lock(settings: NodeSettings) -> int:

@@ -157,10 +157,9 @@ class ServerRing:
             free = (read - write - 1) % self._words
         if free * 4 < len(message) + shmring.CHUNK_MARGIN:
             return False
-        self._put(write, _PAIR.pack(0, shmring.ALLOCATED))
-        self._put(write + 2, message)
+        # In one piece: no reader looks at a chunk before the semaphore says that it is there.
+        self._put(write, _PAIR.pack(len(message), shmring.COMMITTED) + message)
         self._position = (write + 2 + (len(message) + 3) // 4) % self._words
-        self._put(write, _PAIR.pack(len(message), shmring.COMMITTED))
         os.pwrite(self._header, self._position.to_bytes(4, sys.byteorder), shmring.WRITE_POSITION)
         self._add(1)
         return True
@@ -187,7 +186,7 @@ class RingBox(SendQueue):
     def __init__(self, ring: ServerRing, give_up: Callable[[str], None], setup: socket.socket | None = None) -> None:
         super().__init__(give_up)
         self._ring = ring
-        self._wake = WakeBytes(setup) if setup is not None else None
+        self._wake = WakeBytes(setup, together=True) if setup is not None else None
 
     def hand_over(self, message: bytes) -> bool:
         if not self._ring.fits(len(message)):

@@ -88,7 +88,7 @@ def ring(versions: dict[int, int] | None = None) -> tuple[RingNetwork, list[tupl
 
     def config(n: int) -> RingConfig:
         plain = RingConfig.simple(n, nodes, token_ms=300)
-        addresses = {n: f"10.0.0.{n}" for n in nodes}
+        addresses = {n: (f"10.0.0.{n}",) for n in nodes}
         return replace(plain, addresses=addresses, config_version=(versions or {}).get(n, 0))
 
     net = RingNetwork(1, nodes, config, lambda n, e: log.append((n, e)))

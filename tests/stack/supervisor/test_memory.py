@@ -72,7 +72,7 @@ def test_parts_of_a_node():
     assert [spec.name for spec in hashelld.choose_daemons(with_corosync=False, only_ring=True)] == ["membership"]
     assert "membership" not in [spec.name for spec in hashelld.choose_daemons(with_corosync=True)]
     with pytest.raises(SystemExit) as caught:
-        hashelld.parse_arguments(["--only-ring", "--with-corosync"])
+        hashelld.parse_arguments(["--only-ring", "--ring", "corosync"])
     assert caught.value.code == ExitCode.USAGE
 
 

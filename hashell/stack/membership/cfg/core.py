@@ -6,13 +6,14 @@ import struct
 from collections.abc import Callable
 
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
-from hashell.stack.membership.effects import AskShutdown, Die, Refused, ReloadConfig, ShutdownReply, Stop
+from hashell.stack.membership.effects import AskShutdown, ChangeKey, Die, Refused, ReloadConfig, ShutdownReply, Stop
 from hashell.stack.membership.sync.messages import header
 
 SERVICE = 1
 RINGREENABLE, KILLNODE, SHUTDOWN, RELOAD, CRYPTO = range(5)
 REQUEST, REGARDLESS, IMMEDIATE = 0, 1, 2
 OK, BUSY, EXIST = 1, 10, 14
+ACTIVATE, CLEANUP = 1, 2
 _TIMER = "cfg.shutdown"
 _KILL = struct.Struct("<I4xH6x256s")
 _SOURCE = struct.Struct("<I4xQ")
@@ -48,6 +49,12 @@ class Cfg:
                 reason = data[32 : 32 + length].rstrip(b"\0").decode(errors="replace")
                 self.out.append(LogLine("error", f"Killed by node {nodeid} : {reason}"))
                 self.out.append(Die(f"Killed by node {nodeid} : {reason}"))
+        elif fn == CRYPTO and len(data) >= 20:
+            (phase,) = struct.unpack_from("<I", data, 16)
+            if nodeid == self.me and phase in (ACTIVATE, CLEANUP):
+                self.out.append(ChangeKey(phase))
+                if phase == ACTIVATE:
+                    self.change_key(CLEANUP)
         elif fn > CRYPTO:
             self.out.append(LogLine("warning", f"discarded unknown message {fn} for service 1 (max id 4)"))
 
@@ -55,6 +62,11 @@ class Cfg:
 
     def reload(self, client: int) -> None:
         self.send(header(SERVICE, RELOAD, 32) + _SOURCE.pack(self.me, client))
+
+    def change_key(self, phase: int = ACTIVATE) -> None:
+        """A reload brought a new key. Each node changes when its own announcement comes round: every other node
+        has read its file by then."""
+        self.send(header(SERVICE, CRYPTO, 24) + struct.pack("<I4x", phase))
 
     def kill(self, nodeid: int, reason: bytes) -> None:
         reason = reason[:256]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hashell.stack.effects import Effect, LogLine
@@ -177,7 +177,7 @@ class Cmap:
 
     # ------------------------------------------------------------------- ring
 
-    def members_changed(self, members: tuple[int, ...], addresses: Mapping[int, str]) -> None:
+    def members_changed(self, members: tuple[int, ...], addresses: Mapping[int, Sequence[str]]) -> None:
         """Keep runtime.members.* as of a regular configuration."""
         words = (n.split(".")[2] for n in self.names("runtime.members."))
         known = sorted({int(word) for word in words if word.isdigit()})
@@ -188,7 +188,8 @@ class Cmap:
             prefix = f"runtime.members.{node}."
             status = self.values.get(prefix + "status")
             if status is None or status.python() != "joined":
-                self.put_text(prefix + "ip", f"r(0) ip({addresses.get(node, '')}) ")
+                links = enumerate(addresses.get(node, ("",)))
+                self.put_text(prefix + "ip", "".join(f"r({number}) ip({address}) " for number, address in links))
                 count = self.number_of(prefix + "join_count") + 1
                 self.put_number(prefix + "join_count", CmapType.U32, count)
                 self.put_text(prefix + "status", "joined")

@@ -9,10 +9,12 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.stack.membership.cmap.values import CmapType, CmapValue, number, text
 from hashell.stack.membership.conf.diagnostics import ConfRule, NotSupported
 from hashell.stack.membership.conf.keys import LOWER_BOUNDS
+from hashell.stack.membership.conf.knet import crypto_names, link_numbers, ping_times
 from hashell.stack.membership.conf.nodes import ConfNode
 from hashell.stack.membership.conf.parser import Conf
 from hashell.stack.membership.core import RingConfig
 from hashell.stack.membership.totem.config import NET_MTU_OVERHEAD, TotemConfig
+from hashell.stack.membership.transport.knet.config import KnetConfig
 from hashell.stack.membership.votequorum.arithmetic import DeviceConfig, VoteConfig, configuration_errors
 
 _CONSTANTS = {
@@ -32,6 +34,9 @@ _CONSTANTS = {
     "miss_count_const": 5,
 }
 
+#: the services that this ring has, by their numbers
+SERVICES = {0: "cmap", 1: "cfg", 2: "cpg", 3: "quorum", 5: "votequorum"}
+
 
 @dataclass(frozen=True, slots=True)
 class RingFacts:
@@ -44,6 +49,7 @@ class RingFacts:
     port: int
     block_unlisted: bool
     runtime_keys: Mapping[str, CmapValue]
+    knet: KnetConfig | None = None
 
 
 def milliseconds(conf: Conf, node_count: int) -> dict[str, int]:
@@ -93,10 +99,7 @@ def check_totem(conf: Conf) -> None:
     if conf.number("totem.version") != 2:
         rule("totem.version", "This totem parser can only parse version 2 configurations.", "set version: 2")
     transport = conf.text("totem.transport", "knet")
-    cipher = conf.text("totem.crypto_cipher", "none")
-    digest = conf.text("totem.crypto_hash", "none")
-    if conf.text("totem.secauth") == "on":
-        cipher, digest = conf.text("totem.crypto_cipher", "aes256"), conf.text("totem.crypto_hash", "sha256")
+    cipher, digest = crypto_names(conf)
     if transport != "knet" and (cipher != "none" or digest != "none"):
         problem = "crypto_cipher & crypto_hash are only valid for the Knet transport."
         rule("totem.crypto_cipher", problem, "remove them or set transport: knet")
@@ -184,25 +187,37 @@ def vote_config(conf: Conf, local: ConfNode, nodes: list[ConfNode], barrier: int
     return config
 
 
+_NOT_SHOWN = ("netmtu", "token_coefficient")
+
+
 def runtime_keys(conf: Conf, facts_nodes: list[ConfNode], local: ConfNode) -> dict[str, CmapValue]:
     """The keys a running node adds to those of the file: effective values and what others look for (6.4)."""
-    keys = {
-        f"runtime.config.totem.{k}": number(CmapType.U32, v) for k, v in milliseconds(conf, len(facts_nodes)).items()
-    }
+    effective = milliseconds(conf, len(facts_nodes))
+    prefix = "runtime.config.totem."
+    keys = {f"{prefix}{k}": number(CmapType.U32, v) for k, v in effective.items() if k not in _NOT_SHOWN}
     for flag, default in (("block_unlisted_ips", "yes"), ("cancel_token_hold_on_retransmit", "no")):
         on = conf.text(f"totem.{flag}", default) == "yes"
-        keys[f"runtime.config.totem.{flag}"] = number(CmapType.U32, int(on))
+        keys[prefix + flag] = number(CmapType.U32, int(on))
+    keys[prefix + "knet_compression_model"] = text(conf.text("totem.knet_compression_model", "none"))
+    for key, kind, default_number in (
+        ("knet_compression_level", CmapType.I32, 0),
+        ("knet_compression_threshold", CmapType.U32, 0),
+        ("knet_mtu", CmapType.U32, 0),
+        ("knet_pmtud_interval", CmapType.U32, 30),
+    ):
+        keys[prefix + key] = number(kind, conf.number(f"totem.{key}", default_number))
+    for index, link in enumerate(link_numbers(conf, facts_nodes)):
+        interval, timeout = ping_times(conf, link, effective["token"])
+        keys[f"{prefix}interface.{link}.knet_ping_interval"] = number(CmapType.U32, interval)
+        keys[f"{prefix}interface.{link}.knet_ping_timeout"] = number(CmapType.U32, timeout)
+        keys[f"totem.interface.{link}.bindnetaddr"] = text(local.addresses[index])
     keys["nodelist.local_node_pos"] = number(CmapType.U32, local.pos)
     for node in facts_nodes:
         keys[f"nodelist.node.{node.pos}.nodeid"] = number(CmapType.U32, node.nodeid)
-    for index, name in enumerate(("cmap", "cfg", "cpg", "quorum", "pload", "votequorum", "mon", "wd")):
-        if name in ("pload", "mon", "wd"):
-            continue
-        keys[f"internal_configuration.service.{index}.name"] = text(f"corosync_{name}")
-        keys[f"internal_configuration.service.{index}.ver"] = number(CmapType.U32, 0)
+    for number_, name in SERVICES.items():
+        keys[f"internal_configuration.service.{number_}.name"] = text(f"corosync_{name}")
+        keys[f"internal_configuration.service.{number_}.ver"] = number(CmapType.U32, 0)
     keys["runtime.force_gather"] = text("no")
-    keys["config.reload_in_progress"] = number(CmapType.U8, 0)
-    keys["config.totemconfig_reload_in_progress"] = number(CmapType.U8, 0)
     return keys
 
 
@@ -213,7 +228,7 @@ def ring_facts(conf: Conf, nodes: list[ConfNode], local: ConfNode, barrier: int 
     config = RingConfig(
         totem_config(conf, local.nodeid, members),
         vote_config(conf, local, nodes, barrier),
-        {n.nodeid: n.addresses[0] for n in nodes},
+        {n.nodeid: n.addresses for n in nodes},
         conf.number("totem.config_version"),
     )
     return RingFacts(

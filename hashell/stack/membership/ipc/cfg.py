@@ -27,15 +27,14 @@ class CfgService(Service):
             case cfg.LocalGet():
                 self.reply(connection, cfg.LocalReply(self.node.node_id))
             case cfg.RingStatusGet():
-                address = host.addresses[self.node.node_id]
-                self.reply(connection, cfg.RingStatusReply(((f"0 {address}", "OK"),)))
+                self.reply(connection, cfg.RingStatusReply(self._rings()))
             case cfg.RingReenable():
                 raise Refused(CsError.NOT_SUPPORTED)
             case cfg.GetNodeAddrs():
                 wanted = host.addresses.get(request.nodeid or self.node.node_id)
                 if wanted is None:
                     raise Refused(CsError.NOT_EXIST)
-                self.reply(connection, cfg.NodeAddrsReply((wanted,)))
+                self.reply(connection, cfg.NodeAddrsReply(wanted))
             case cfg.NodeStatusGet():
                 self._status(connection, request)
             case cfg.TryShutdown():
@@ -62,16 +61,38 @@ class CfgService(Service):
             case cfg.ReopenLog():
                 self.host.reopen_log()
 
+    def _rings(self) -> tuple[tuple[str, str], ...]:
+        """Each of our links, with the state of every node on it as one digit: 3 = up, 1 = down, n = this node."""
+        transport = self.host.transport
+        own = transport.links(self.node.node_id)
+        if not self.host.facts.knet:
+            return tuple((f"{link.number} {link.local}", "OK") for link in own)
+        rings = []
+        for link in own:
+            states = ""
+            for node in sorted(self.host.addresses):
+                found = [r for r in transport.links(node) if r.number == link.number]
+                states += "n" if node == self.node.node_id else "3" if found and found[0].connected else "1"
+            rings.append((f"{link.number} {link.local}", states))
+        return tuple(rings)
+
     def _status(self, connection: Connection, request: cfg.NodeStatusGet) -> None:
         if request.version != cfg.NODE_STATUS_VERSION:
             self.reply(connection, cfg.node_status_version_error())
             return
-        address = self.host.addresses.get(request.nodeid)
-        if address is None:
+        node = request.nodeid
+        if node not in self.host.addresses:
             raise Refused(CsError.NOT_EXIST)
-        here = int(request.nodeid in self.node.members)
-        link = cfg.LinkStatus(1, here, 0, self.node.config.totem.net_mtu, "", address)
-        self.reply(connection, cfg.NodeStatusReply(request.nodeid, here, 0, 0, 0, 0, 0, (link,)))
+        member = node in self.node.members
+        links = []
+        for report in self.host.transport.links(node):
+            connected = member if report.connected is None else report.connected
+            mtu = report.mtu or self.node.config.totem.net_mtu
+            links.append(
+                cfg.LinkStatus(int(report.enabled), int(connected), 0, mtu, report.local, report.remote)
+            )
+        here = int(any(link.connected for link in links))
+        self.reply(connection, cfg.NodeStatusReply(node, here, 0, 0, 0, 0, 0, tuple(links)))
 
     def effect(self, effect: Effect) -> None:
         if isinstance(effect, AskShutdown):

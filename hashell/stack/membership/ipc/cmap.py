@@ -8,6 +8,7 @@ from hashell.stack.effects import Effect
 from hashell.stack.membership.cmap.values import CmapValue
 from hashell.stack.membership.effects import KeyChanged, Refused
 from hashell.stack.membership.ipc.service import Service
+from hashell.stack.membership.statistics import SERVICE_PREFIX, merged, statistics
 from hashell.stack.wire.corosync import cmap
 from hashell.stack.wire.corosync.layout import CsError
 from hashell.stack.wire.ipcserver import Connection
@@ -33,13 +34,20 @@ class CmapService(Service):
         self._on_stats.pop(client, None)
 
     def _values(self, client: int) -> dict[str, CmapValue]:
-        return self.host.statistics() if self._on_stats.get(client) else self.node.cmap.values
+        if self._on_stats.get(client):
+            return statistics(self.host)
+        return merged(self.host, self.node.cmap.values)
+
+    def _value(self, client: int, name: str) -> CmapValue | None:
+        if self._on_stats.get(client) or name.startswith(SERVICE_PREFIX):
+            return self._values(client).get(name)
+        return self.node.cmap.values.get(name)
 
     def handle(self, client: int, connection: Connection, request: Any) -> None:
         store = self.node.cmap
         match request:
             case cmap.Get():
-                value = self._values(client).get(_text(request.name))
+                value = self._value(client, _text(request.name))
                 if value is None:
                     self.reply(connection, cmap.GetReply(error=CsError.NOT_EXIST))
                 else:

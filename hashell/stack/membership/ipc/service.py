@@ -91,4 +91,5 @@ class Service:
         client = connection.data
         assert isinstance(client, int)
         self.connections.pop(client, None)
+        self.host.closed_clients += 1
         self.closed(client)

@@ -41,6 +41,8 @@ from hashell.stack.membership.totem.variables import (
     minus,
 )
 
+_SMOOTHING = 0.05
+
 
 class Totem(Recovery):
     """One node's end of the ring. Effects go to the list `out` given at creation, in order."""
@@ -59,10 +61,14 @@ class Totem(Recovery):
         kind = packet_type(data)
         if not self.started:
             return
+        self.received[kind] += 1
         if kind == MCAST:
             self.receive_mcast(data)
         elif kind == ORF_TOKEN:
+            before = self.rotations
             self.receive_token(decode_token(data))
+            if self.rotations != before:
+                self._measure(now)
         elif kind == JOIN:
             self.receive_join(decode_join(data), now)
         elif kind == COMMIT_TOKEN:
@@ -71,6 +77,16 @@ class Totem(Recovery):
             self.receive_merge(decode_merge(data))
         else:
             self.receive_cancel(decode_cancel(data))
+
+    def _measure(self, now: float) -> None:
+        self.stall = 0.0
+        if self.token_seen:
+            self.rotation_time += (now - self.token_seen - self.rotation_time) * _SMOOTHING
+        self.token_seen = now
+
+    def stalled(self, seconds: float) -> None:
+        """This node did not run for so long: a token that is lost now is no peer's fault."""
+        self.stall += seconds
 
     def timer(self, name: str, now: float) -> None:
         """A timer that was asked for has run out."""
@@ -118,9 +134,13 @@ class Totem(Recovery):
     # ----------------------------------------------------------------- gather
 
     def _token_lost(self) -> None:
+        self.counts[f"{self.state.name.lower()}_token_lost"] += 1
         if self.state is State.OPERATIONAL:
+            cause = "a processor failed"
+            if self.stall:
+                cause = f"this node did not run for {self.stall:.1f} s"
             self._log("notice", f"Token has not been received for {round(self.config.token * 1000)} ms, "
-                      "a processor failed, forming new configuration")  # fmt: skip
+                      f"{cause}, forming new configuration")  # fmt: skip
             self.gather_enter(2)
         elif self.state is State.GATHER:
             self._consensus_expired()
@@ -135,6 +155,8 @@ class Totem(Recovery):
     def gather_enter(self, reason: int) -> None:
         self.token_discard = True
         self.originated_token = False
+        self.counts["gather_entered"] += 1
+        self.consecutive_gathers += 1
         merge_into(self.proc_list, [self.me])
         if self.config.send_join:
             self._set("send_join")
@@ -158,6 +180,7 @@ class Totem(Recovery):
             self.consensus = [self.me]
             self._set("token")
             return
+        self.counts["consensus_timeouts"] += 1
         merge_into(self.failed_list, minus(self.proc_list, self.consensus))
         self.gather_enter(0)
 

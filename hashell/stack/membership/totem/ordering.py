@@ -147,10 +147,16 @@ class Ordering(RingState):
         self._note_idle(token)
         if self.state is State.COMMIT:
             return
-        if token.ring != self.ring_id or lte(token.token_seq, self.last_token_seq):
+        if token.ring != self.ring_id:
+            self._ignore("foreign-token")
+            return
+        if lte(token.token_seq, self.last_token_seq):
+            # Mostly the predecessor's copy of a token that got through; a replayed one looks the same.
+            self._ignore("old-token")
             return
         if (token.seq - self.last_released) & MASK >= QUEUE_SLOTS:
             self._log("warning", f"ignored a token with sequence number {token.seq}, too far from ours")
+            self._ignore("impossible-token")
             return
         self.rotations += 1
         if self.state is State.OPERATIONAL:
@@ -214,6 +220,7 @@ class Ordering(RingState):
                     self._multicast(data)
                     count += 1
             token.rtr = rest
+            self.counts["mcast_retx"] += count
         if self.aru != token.seq:
             self._ask_missing(token, queue)
         return count

@@ -33,6 +33,7 @@ class Recovery(Ordering):
         return CommitToken(self.me, ring, members, [CommitEntry() for _ in members])
 
     def commit_enter(self, token: CommitToken) -> None:
+        self.counts["commit_entered"] += 1
         if not self.saved:
             self.old_ring_id = self.ring_id
             self.old_aru = self.aru
@@ -98,6 +99,7 @@ class Recovery(Ordering):
     # --------------------------------------------------------------- recovery
 
     def recovery_enter(self, token: CommitToken) -> None:
+        self.counts["recovery_entered"] += 1
         self.token_discard = False
         self.recovery = {}
         self.retrans_queue.clear()
@@ -179,6 +181,8 @@ class Recovery(Ordering):
     # ------------------------------------------------------------ operational
 
     def operational_enter(self) -> None:
+        self.counts["operational_entered"] += 1
+        self.consecutive_gathers = 0
         self.originated_token = False
         self.consensus = []
         self.saved = False

@@ -70,6 +70,13 @@ class Upper(Protocol):
         """The new ring's members."""
 
 
+#: what is counted, by corosync's names
+COUNTS = (
+    "gather_entered", "commit_entered", "recovery_entered", "operational_entered", "gather_token_lost",
+    "commit_token_lost", "recovery_token_lost", "operational_token_lost", "consensus_timeouts", "mcast_retx",
+)  # fmt: skip
+
+
 class RingState:
     """Variables of section 1.5 and what is sent and timed in many places."""
 
@@ -125,6 +132,13 @@ class RingState:
         self.kept_token = b""
         self.pause_stamp = 0.0
         self.rotations = 0
+        self.received = [0] * 6  #: packets by type
+        self.counts: dict[str, int] = dict.fromkeys(COUNTS, 0)
+        self.ignored: dict[str, int] = {}  #: packets without effect, by kind
+        self.consecutive_gathers = 0
+        self.token_seen = 0.0  #: when the last token came
+        self.rotation_time = 0.0  #: moving average, in seconds
+        self.stall = 0.0  #: seconds for which this node did not run, until the next token
         self._running: dict[str, bool] = {}
         self._timers = {
             "token": SetTimer("token", config.token),
@@ -156,6 +170,9 @@ class RingState:
         if self._running.get(name):
             self._running[name] = False
             self.out.append(CancelTimer(name))
+
+    def _ignore(self, kind: str) -> None:
+        self.ignored[kind] = self.ignored.get(kind, 0) + 1
 
     def _log(self, level: str, text: str) -> None:
         self.out.append(LogLine(level, text))

@@ -7,7 +7,6 @@ instead of the network; its own data frames are not sent to it at all, since the
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 from collections.abc import Callable, Mapping
@@ -15,21 +14,21 @@ from collections.abc import Callable, Mapping
 from hashell.model.diagnostics import HashellError
 from hashell.stack.membership.conf.diagnostics import PortInUse
 from hashell.stack.membership.totem.packets import MCAST
+from hashell.stack.membership.transport.report import LinkReport
+from hashell.stack.membership.transport.sockets import MAX_DATAGRAM, bind_failure, large_buffers
 
-MAX_DATAGRAM = 65536
 BURST = 64
-RECEIVE_BUFFER = 4 << 20
-_REASONS = {
-    errno.EADDRINUSE: "another process has it",
-    errno.EADDRNOTAVAIL: "the address is not configured on this machine",
-    errno.EACCES: "permission denied",
-}
+_MAGIC = b"\x70\xc0"
+_MCAST_BYTE = bytes((MCAST,))
+_SENDER = slice(5, 9)
+_NOBODY = bytes(4)  #: who leaves sends its last packet under no id
 
 log = logging.getLogger(__name__)
 
 
 class UdpuTransport:
-    """`deliver(data, source address)` gets every datagram of a configured node."""
+    """`deliver(data, source address)` gets every datagram of a configured node, `garbage(kind, address, text)` the
+    rest: strangers, node ids that are in no nodelist, and two machines with one node id."""
 
     def __init__(
         self,
@@ -37,6 +36,7 @@ class UdpuTransport:
         addresses: Mapping[int, str],
         port: int,
         deliver: Callable[[bytes, str], None],
+        garbage: Callable[[str, str, str], None],
         block_unlisted: bool = True,
     ) -> None:
         self.local = local
@@ -44,6 +44,7 @@ class UdpuTransport:
         self.rejected = 0
         self.send_failures = 0
         self._deliver = deliver
+        self._garbage = garbage
         self._block = block_unlisted
         self._complained: set[object] = set()
         self._socket: socket.socket | None = None
@@ -51,26 +52,28 @@ class UdpuTransport:
         self._own = addresses[local]
         self._targets: dict[int, tuple[str, int]] = {}
         self._others: list[tuple[str, int]] = []
-        self._allowed: frozenset[str] = frozenset()
+        self._owners: dict[str, frozenset[bytes]] = {}
         self.update(addresses)
 
     def update(self, addresses: Mapping[int, str]) -> None:
         """The configured nodes are now these; node id to numeric address."""
         self._targets = {n: (a, self.port) for n, a in addresses.items()}
         self._others = [t for n, t in self._targets.items() if n != self.local]
-        self._allowed = frozenset(addresses.values())
+        owners: dict[str, list[bytes]] = {}
+        for node, address in addresses.items():
+            owners.setdefault(address, [_NOBODY]).append(node.to_bytes(4, "little"))
+        self._owners = {address: frozenset(nodes) for address, nodes in owners.items()}
 
     def open(self) -> None:
         """Bind and listen on the running loop. Raises HashellError(PortInUse)."""
         family = socket.AF_INET6 if ":" in self._own else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            large_buffers(sock)
             sock.bind((self._own, self.port))
         except OSError as error:
             sock.close()
-            reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-            raise HashellError(PortInUse(address=self._own, port=self.port, reason=reason)) from None
+            raise HashellError(PortInUse(address=self._own, port=self.port, reason=bind_failure(error))) from None
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 6)
         except OSError:
@@ -113,6 +116,13 @@ class UdpuTransport:
             count += 1
         return count
 
+    def links(self, node: int) -> list[LinkReport]:
+        """The one link to a node; whether it works is not known to this transport."""
+        target = self._targets.get(node)
+        if target is None:
+            return []
+        return [LinkReport(0, self._own, target[0], True, None, 0)]
+
     def _send_to(self, target: tuple[str, int], data: bytes) -> None:
         assert self._socket is not None
         try:
@@ -129,7 +139,7 @@ class UdpuTransport:
             self._deliver(data, self._own)
 
     def _readable(self) -> None:
-        sock, deliver, allowed = self._socket, self._deliver, self._allowed
+        sock, deliver, owners = self._socket, self._deliver, self._owners
         for _ in range(BURST):
             if sock is None or sock is not self._socket:
                 return
@@ -140,13 +150,25 @@ class UdpuTransport:
             except OSError as error:
                 log.debug("ring socket: %s", error)
                 continue
-            if self._block and source[0] not in allowed:
-                self._reject(source[0])
-                continue
+            if self._block:
+                nodes = owners.get(source[0])
+                if nodes is None:
+                    self._reject("source", source[0], "it is no node of this ring")
+                    continue
+                # A data frame may come from whoever still has it; everything else tells who sends it.
+                if data[3:4] != _MCAST_BYTE and data[:2] == _MAGIC and data[_SENDER] not in nodes:
+                    self._misnamed(data, source[0])
+                    continue
             deliver(data, source[0])
 
-    def _reject(self, address: str) -> None:
+    def _misnamed(self, data: bytes, address: str) -> None:
+        node = int.from_bytes(data[_SENDER], "little")
+        if node in self._targets:
+            text = f"it says to be node {node}, whose address is {self._targets[node][0]}: is a node id used twice?"
+            self._reject("duplicate-id", address, text)
+        else:
+            self._reject("unknown-node", address, f"it says to be node {node}, which is not in our nodelist")
+
+    def _reject(self, kind: str, address: str, text: str) -> None:
         self.rejected += 1
-        if address not in self._complained and len(self._complained) < 1000:
-            self._complained.add(address)
-            log.warning("Packet rejected from %s: it is no node of this ring (said once)", address)
+        self._garbage(kind, address, text)

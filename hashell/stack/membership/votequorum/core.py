@@ -172,13 +172,15 @@ class VoteQuorum:
 
     def _publish(self) -> None:
         self.publish("this_node_id", self.us.nodeid)
-        self.publish("atb_type", _ATB_TYPES.get(self.config.tie_breaker_node, 3) if self.atb else 0)
+        if self.atb:
+            self.publish("atb_type", _ATB_TYPES.get(self.config.tie_breaker_node, 3))
         if self.config.waits_for_all:
             self.publish("wait_for_all_status", int(self.wfa_status))
         self.publish("lowest_node_id", self.lowest)
         self.publish("highest_node_id", self.highest)
         self.publish("ev_barrier", self.barrier)
-        self.publish("ev_tracking_barrier", self.tracking_barrier)
+        if self.tracks:
+            self.publish("ev_tracking_barrier", self.tracking_barrier)
         self.publish("two_node", int(self.two_node))
 
     # ----------------------------------------------------------------- inputs

@@ -330,6 +330,20 @@ class VotequorumClient(_ServiceClient):
     async def track(self, flags: int = votequorum.TRACK_CURRENT | votequorum.TRACK_CHANGES) -> None:
         await self._ask(votequorum.TrackStart(0, flags))
 
+    async def register(self, device: str) -> None:
+        """Be the quorum device of this node. Raises CorosyncError when another one is, or none is configured."""
+        await self._ask(votequorum.QdeviceRegister(device))
+
+    async def unregister(self, device: str) -> None:
+        await self._ask(votequorum.QdeviceUnregister(device))
+
+    async def poll(self, device: str, vote: bool, ring: tuple[int, int]) -> None:
+        """The device is alive; its vote for the ring (node, sequence number). Raises CorosyncError for an old ring."""
+        await self._ask(votequorum.QdevicePoll(device, int(vote), *ring))
+
+    async def master_wins(self, device: str, allow: bool) -> None:
+        await self._ask(votequorum.QdeviceMasterWins(device, int(allow)))
+
 
 class CfgClient(_ServiceClient):
     """`on_shutdown(flags)` is asked whether the daemon may stop, once `track` has been called; answer with `allow`."""

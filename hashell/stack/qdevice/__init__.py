@@ -1,0 +1,1 @@
+"""The quorum device of a node: asks a corosync-qnetd for its vote, and casts it (model net)."""

@@ -205,6 +205,19 @@ def version_text() -> str:
     return f"hashell {number} (CRM feature set {FEATURE_SET})"
 
 
+def become(user: str) -> None:
+    """Start again with the rights of the user that the option core.user names, by way of sudo."""
+    if not user or "SUDO_USER" in os.environ:
+        return
+    import pwd
+
+    if pwd.getpwuid(os.geteuid()).pw_name != user:
+        try:
+            os.execvp("sudo", ["sudo", "-E", "-u", user, "--", sys.executable, "-m", "hashell.cli", *sys.argv[1:]])
+        except OSError as error:
+            print(f"warning: sudo to {user} failed: {error.strerror} (options user '')", file=sys.stderr)
+
+
 def run_shell(options: Options, script: str, words: list[str]) -> int:
     """A script, one command line, a session at a level, or the prompt."""
     from hashell.model.diagnostics import HashellError
@@ -219,6 +232,7 @@ def run_shell(options: Options, script: str, words: list[str]) -> int:
         return 64
     session.tell(*session.preferences.problems)
     try:
+        become(session.preferences.get("core.user"))
         if words:
             code, at_level = batch.run_arguments(session, words)
             if not at_level:

@@ -99,6 +99,13 @@ class Session:
     def out(self, text: str = "") -> None:
         self.output.out(text)
 
+    def page(self, text: str) -> None:
+        """Print a long text: on a terminal through the pager when it does not fit."""
+        from hashell.shell.pager import page
+
+        if not (self.interactive and page(text, self.preferences.get("core.pager"), self.output.stdout)):
+            self.out(text)
+
     def tell(self, *diagnostics: Diagnostic) -> None:
         for diagnostic in diagnostics:
             self.output.tell(diagnostic)

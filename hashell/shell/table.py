@@ -43,6 +43,7 @@ class Command:
     hidden: bool = False
     statement: bool = False  #: the words are a statement of the configure language
     changes: bool = False  #: makes a running cluster act, so -w waits after it
+    example: str = ""  #: one line of use as typed at its level; the manual shows it and a test runs it
 
     def usage(self) -> str:
         return " ".join([self.name, *(a.usage() for a in self.args)])
@@ -70,6 +71,7 @@ class Level:
     levels: tuple[Level, ...] = ()
     help: str = ""
     leave: str = ""
+    skill: str = "operator"  #: the least skill-level that is let in
     _index: dict[str, Command] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from hashell.grammar.selection import select
 from hashell.model.diagnostics import HashellError, Severity
 from hashell.model.exitcodes import ExitCode
 from hashell.model.xmltext import pretty
-from hashell.shell.diagnostics import CommandFailed, UnreadableFile, WrongArguments
+from hashell.shell.diagnostics import CommandFailed, UnreadableFile, Warned, WrongArguments
 from hashell.shell.session import Session
 
 
@@ -41,7 +41,8 @@ def show(session: Session, words: list[str]) -> None:
     if text:
         from hashell.shell.colour import colour_statements
 
-        session.out(colour_statements(text) if session.output.coloured(session.output.stdout) else text)
+        coloured = session.output.coloured(session.output.stdout)
+        session.page(colour_statements(text, session.preferences.get("color.scheme")) if coloured else text)
 
 
 def diff(session: Session, words: list[str]) -> None:
@@ -290,10 +291,13 @@ def ptest(session: Session, words: list[str]) -> None:
     from hashell.shell.plans import plan_of, score_lines
 
     plan = plan_of(session)
+    if "actions" in words and len(plan.lines()) == 1:
+        session.tell(Warned(message="no actions found", hint="nothing would change"))
     for line in plan.lines():
         session.out(line)
-    if "scores" in words:
-        for line in score_lines(session.workspace.config.root):
+    if {"scores", "utilization"} & set(words):
+        for line in score_lines(session.workspace.config.root, scores="scores" in words,
+                                utilization="utilization" in words):
             session.out(line)
 
 

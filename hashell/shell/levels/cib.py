@@ -25,4 +25,4 @@ def cib_level() -> Level:
         Command("list", "cib:list_", "list shadow CIBs", (), "list"),
         Command("import", "cib:import_", "make a shadow CIB of a file", (Argument("FILE", "files"), _OPT),
                 "import FILE|NUMBER [NAME]\n\nFor instance of a policy engine input: pe-input-12.bz2, or its number."),
-    ), (cibstatus_level(),))
+    ), (cibstatus_level(),), skill="administrator")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashell.shell.table import Argument, Command, Level
 
 _NODE = Argument("NODE", "nodes")
+_SHOWN = Argument("WORD", "", ("nograph", "v", "scores", "utilization"), optional=True, repeat=True)
 
 
 def cibstatus_level() -> Level:
@@ -28,8 +29,12 @@ def cibstatus_level() -> Level:
         Command("op", "cibstatus:op", "make up the result of an operation",
                 (Argument("OPERATION", "", ("monitor", "probe", "start", "stop", "promote", "demote")),
                  Argument("RESOURCE", "primitives"), Argument("RESULT", "", results),
-                 Argument("NODE", "nodes", optional=True)),
-                "op OPERATION[:INTERVAL] RESOURCE RESULT [NODE]\n\nExample:\n    op monitor:10s web not_running node1"),
-        Command("run", "cibstatus:run", "show what would be done",
-                (Argument("scores", "", ("scores",), optional=True),), "run [scores]", ("simulate",)),
+                 Argument("STATUS|NODE", "nodes", ("pending", "done", "cancelled", "timeout", "notsupported", "error"),
+                          optional=True), Argument("NODE", "nodes", optional=True)),
+                "op OPERATION[:INTERVAL] RESOURCE RESULT [STATUS] [NODE]"
+                "\n\nExample:\n    op monitor:10s web not_running node1"),
+        Command("run", "cibstatus:run", "show what would be done first", (_SHOWN,),
+                "run [nograph] [v…] [scores] [utilization]"),
+        Command("simulate", "cibstatus:simulate", "show all that would be done, and the state after it", (_SHOWN,),
+                "simulate [nograph] [v…] [scores] [utilization]"),
     ), help="The state lives as long as the session. Configuration changes that are not committed count.")

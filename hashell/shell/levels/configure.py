@@ -163,14 +163,16 @@ def _commands() -> tuple[Command, ...]:
 
 def configure_level() -> Level:
     from hashell.shell.levels.assist import assist_level
+    from hashell.shell.levels.cib import cib_level
     from hashell.shell.levels.cibstatus import cibstatus_level
+    from hashell.shell.levels.history import history_level
     from hashell.shell.levels.ra import ra_level
     from hashell.shell.levels.script import template_level
 
     return Level(
         "configure", "define resources, constraints and options",
         _commands() + _statements() + _other_statements(),
-        (ra_level(), assist_level(), template_level(), cibstatus_level()),
+        (ra_level(), assist_level(), template_level(), cib_level(), cibstatus_level(), history_level()),
         "Changes are made to a working copy; `commit` makes them real, `diff` shows them. Leaving the level commits.",
-        leave="configure:leave",
+        leave="configure:leave", skill="administrator",
     )

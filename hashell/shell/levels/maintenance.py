@@ -13,7 +13,8 @@ def maintenance_level() -> Level:
         Command("off", "maintenance:off", "end maintenance", (_RSC,), "off [RESOURCE]", changes=True),
         Command("action", "maintenance:action", "run an action of a resource's agent on this machine",
                 (Argument("RESOURCE", "primitives"),
-                 Argument("ACTION", "", ("start", "stop", "monitor", "promote", "demote", "validate-all"))),
-                "action RESOURCE ACTION\n\nOnly in maintenance: the cluster would take it for a failure otherwise. "
-                "-F overrides."),
+                 Argument("ACTION", "", ("start", "stop", "monitor", "promote", "demote", "reload", "validate-all")),
+                 Argument("ssh", "", ("ssh",), optional=True)),
+                "action RESOURCE ACTION [ssh]\n\nOnly in maintenance: the cluster would take it for a failure "
+                "otherwise. -F overrides.\nssh runs it on every node where the resource is active."),
     ))

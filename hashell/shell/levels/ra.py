@@ -16,4 +16,7 @@ def ra_level() -> Level:
                 (Argument("TYPE"), Argument("CLASS", "classes", optional=True)), "providers TYPE [CLASS]"),
         Command("info", "ra:info", "show an agent's parameters and actions", (agent,),
                 "info [CLASS:[PROVIDER:]]TYPE\n\nExample:\n    info ocf:hashell:webserver", ("meta",)),
+        Command("validate", "ra:validate", "have an agent check parameters",
+                (agent, Argument("NAME=VALUE", "agent_values", optional=True, repeat=True)),
+                "validate [CLASS:[PROVIDER:]]TYPE [NAME=VALUE…]"),
     ))

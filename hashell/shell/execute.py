@@ -188,6 +188,8 @@ def list_children(session: Session) -> None:
 
 def help_text(command: Command) -> str:
     text = f"{command.name}: {command.summary}\n\n{command.help or command.usage()}"
+    if command.example:
+        text += "\n\nExample:\n" + "\n".join(f"    {line}" for line in command.example.split("\n"))
     return text + (f"\n\nAlso: {', '.join(command.aliases)}" if command.aliases else "")
 
 

@@ -43,7 +43,9 @@ class Command:
     hidden: bool = False
     statement: bool = False  #: the words are a statement of the configure language
     changes: bool = False  #: makes a running cluster act, so -w waits after it
-    example: str = ""  #: one line of use as typed at its level; the manual shows it and a test runs it
+    example: str = ""  #: lines as typed at its level; the manual shows them and a test runs them
+    #: what an example needs beyond a CIB file: a running `cluster`, a `terminal`, or a `machine` of one's own
+    needs: str = ""
 
     def usage(self) -> str:
         return " ".join([self.name, *(a.usage() for a in self.args)])

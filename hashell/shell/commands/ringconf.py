@@ -162,9 +162,12 @@ def log(session: Session, words: list[str]) -> None:
     """The log file that corosync.conf names."""
     own = _own(session)
     path = next(iter(CorosyncText(_text(own)).get("logging.logfile")), "")
-    if not path:
-        raise failed("corosync.conf names no log file", "see the system's journal: journalctl -u corosync")
-    session.out(own.read(Path(path)).decode("utf-8", "replace").rstrip("\n"))
+    from hashell.shell.records import logs_of
+
+    places = [Path(path)] if path and (not own.local or Path(path).is_file()) else logs_of(own.settings)
+    if not places:
+        raise failed("there is no log file of the ring", "see the system's journal: journalctl -u corosync")
+    session.out(own.read(places[0]).decode("utf-8", "replace").rstrip("\n"))
 
 
 # -- links -------------------------------------------------------------------------------------------------------

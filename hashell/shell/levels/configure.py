@@ -168,7 +168,7 @@ def _commands() -> tuple[Command, ...]:
                 (Argument("ID", "primitives", repeat=True),), "default-timeouts ID…", ("default_timeouts",),
                 example="default-timeouts web"),
         Command("erase", "configure:erase", "delete everything but the nodes",
-                (Argument("nodes", "", ("nodes",), optional=True),), "erase [nodes]", 
+                (Argument("nodes", "", ("nodes",), optional=True),), "erase [nodes]",
                 example="erase\nproperty stonith-enabled=false"),
         Command("schema", "configure:schema", "show or change the schema",
                 (Argument("NAME", "schemas", optional=True),), "schema [NAME]", example="schema"),

@@ -39,7 +39,7 @@ def corosync_level() -> Level:
         Command("set", "ringconf:set_", "change a value of corosync.conf",
                 (Argument("PATH"), Argument("VALUE"), Argument("INDEX", optional=True)),
                 "set PATH VALUE [INDEX]\n\nINDEX chooses among several sections, such as nodelist.node. What the ring "
-                "would refuse is refused.", example="set totem.token 5000", needs="cluster"),
+                "would refuse is refused.", example="set totem.token 1500", needs="cluster"),
         Command("edit", "ringconf:edit", "edit corosync.conf in your editor", (), "edit",
                 example="edit", needs="terminal"),
         Command("push", "ringconf:push", "copy corosync.conf to other nodes", (_NODES,), "push [NODE…]",

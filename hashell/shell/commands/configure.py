@@ -215,7 +215,7 @@ def commit(session: Session, words: list[str]) -> None:
         session.note("apparently there is nothing to commit")
         session.note("try changing something first")
         return
-    if session.interactive and not _accept_plan(session):
+    if _disturbs(session) and session.interactive and not session.ask("Do you want to commit this?"):
         session.note("not committed; the changes are still pending")
         return
     space.commit(force="force" in words, replace="replace" in words)
@@ -228,22 +228,22 @@ def _show_plan(session: Session) -> None:
         session.out(line)
 
 
-def _accept_plan(session: Session) -> bool:
-    """Interactively, a commit that stops or moves something that runs is shown and asked for first."""
+def _disturbs(session: Session) -> bool:
+    """Whether what is pending would stop, move or restart something that runs; the plan is shown then."""
     from hashell.shell.plans import plan_of
 
-    if session.workspace.config.root.find("status/node_state") is None:
-        return True
+    space = session.workspace
+    if space.config.root.find("status/node_state") is None or space.only_planned:
+        return False
     try:
         plan = plan_of(session)
     except HashellError as error:
         session.tell(*error.diagnostics)
-        return True
-    if not plan.disturbs:
-        return True
-    for line in plan.lines():
-        session.out(line)
-    return session.ask("Do you want to commit this?")
+        return False
+    if plan.disturbs:
+        for line in plan.lines():
+            session.out(line)
+    return plan.disturbs
 
 
 def leave(session: Session) -> bool:
@@ -254,6 +254,7 @@ def leave(session: Session) -> bool:
     if session.interactive:
         session.out("There are changes pending:")
         diff(session, [])
+        _disturbs(session)
         answer = ""
         while answer not in ("y", "n", "c"):
             try:
@@ -269,6 +270,8 @@ def leave(session: Session) -> bool:
         session.note("nothing was committed: the last word was `commit --plan`; a `commit` after it makes the change")
         session.drop_workspace()
         return True
+    else:
+        _disturbs(session)
     try:
         session.workspace.commit()
     finally:

@@ -123,16 +123,16 @@ def init(session: Session, words: list[str]) -> ExitCode:
     options = parse_options(words, "init", _INIT)
     settings = NodeSettings()
     _need_root(settings)
+    if settings.corosync_conf.exists() and not (options.yes or session.ask(
+            f"{settings.corosync_conf} exists: make a new cluster and keep the old file beside it")):
+        raise failed(f"{settings.corosync_conf} exists, so this machine is in a cluster already",
+                     "`cluster init -y` makes a new one and keeps the old file; `cluster start` starts it")
     nodes = {this_machine(): address_of(options.address)}
     for host in options.hosts:
         remote = Host(host, settings)
         name = remote.run("hostname -s").stdout.decode().strip() or host
         nodes[name] = socket.gethostbyname(host)
     text = checked(new_text(options.name, nodes, options.transport))
-    if settings.corosync_conf.exists() and not (options.yes or session.ask(
-            f"{settings.corosync_conf} exists: make a new cluster and keep the old file beside it")):
-        raise failed(f"{settings.corosync_conf} exists, so this machine is in a cluster already",
-                     "`cluster init -y` makes a new one and keeps the old file; `cluster start` starts it")
     _keep(settings.corosync_conf)
     key = _key(settings)
     write_atomically(settings.corosync_conf, text, mode=0o644)

@@ -141,6 +141,9 @@ def print_candidates(arguments: list[str]) -> int:
 
 def parse_options(arguments: list[str]) -> tuple[Options, str, list[str]] | int:
     """Options, script file and words; or an exit code when there is nothing more to do."""
+    if arguments == ["--version"]:
+        print(version_text())
+        return 0
     from hashell.shell.session import Options
 
     options, script, rest = Options(), "", list(arguments)
@@ -194,15 +197,9 @@ def usage_error(message: str) -> int:
 
 
 def version_text() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    from hashell.model.release import FEATURE_SET, VERSION
 
-    from hashell.model.version import FEATURE_SET
-
-    try:
-        number = version("hashell")
-    except PackageNotFoundError:
-        number = "unknown"
-    return f"hashell {number} (CRM feature set {FEATURE_SET})"
+    return f"hashell {VERSION} (CRM feature set {FEATURE_SET})"
 
 
 def become(user: str) -> None:

@@ -19,7 +19,7 @@ _NEEDS = {"cluster": "Needs a running cluster.", "terminal": "Needs a terminal."
 _HEAD = """\
 # The commands of hashell
 
-Made from the command table by `python -m hashell.shell.manual`; do not edit. `help COMMAND` says the same at the prompt.
+Made from the command table by `python -m hashell.shell.manual`; do not edit. `help COMMAND` says it at the prompt.
 
 A command can be given at once (`hashell resource move web node2`), typed at its level, or read from a file with `-f` or
 from standard input. The examples are typed at their level: `hashell resource` opens it. In the shell changes of the

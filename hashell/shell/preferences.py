@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +92,10 @@ class Preferences:
         self._read()
 
     def _read(self) -> None:
+        if not preferences_file().exists():
+            return
+        import configparser
+
         parser = configparser.ConfigParser(interpolation=None)
         try:
             parser.read(preferences_file(), encoding="utf-8")
@@ -121,6 +124,8 @@ class Preferences:
 
     def save(self) -> Path:
         """Write what differs from the defaults. Raises HashellError."""
+        import configparser
+
         from hashell.atomicfile import write_atomically
 
         parser = configparser.ConfigParser(interpolation=None)

@@ -42,8 +42,9 @@ def status(running: dict[str, str]) -> str:
     out = []
     for number in (1, 2, 3):
         name = f"node{number}"
-        entries = "".join(_ENTRY.format(rsc=rsc, type=types.get(rsc, "Dummy"), op="start" if node == name else "monitor",
-                                        rc=0 if node == name else 7) for rsc, node in running.items())
+        entries = "".join(
+            _ENTRY.format(rsc=rsc, type=types.get(rsc, "Dummy"), op="start" if node == name else "monitor",
+                          rc=0 if node == name else 7) for rsc, node in running.items())
         out.append(f'<node_state id="{number}" uname="{name}" in_ccm="1700000000" crmd="1700000000" join="member" '
                    f'expected="member"><lrm id="{number}"><lrm_resources>{entries}</lrm_resources></lrm></node_state>')
     return f'<status>{"".join(out)}</status>'
@@ -55,7 +56,8 @@ def prepare(folder: Path, cib: Path) -> None:
     (folder / "setup.crm").write_text(SETUP)
     assert main(["-F", "configure", "load", "update", str(folder / "setup.crm")]) == 0
     where = {"web": "node1", "ip": "node1", "log": "node1", "spare": "node1", "db": "node1"}
-    cib.write_text(cib.read_text().replace("<status/>", status(where)).replace("<cib ", '<cib have-quorum="1" dc-uuid="1" ', 1))
+    text = cib.read_text().replace("<status/>", status(where))
+    cib.write_text(text.replace("<cib ", '<cib have-quorum="1" dc-uuid="1" ', 1))
     data = cib.read_bytes()
     inputs = folder / "report" / "node1" / "pengine"
     inputs.mkdir(parents=True)

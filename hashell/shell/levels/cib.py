@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hashell.shell.levels.cibstatus import cibstatus_level
-from hashell.shell.table import Argument, Command, Level
+from hashell.shell.table import Argument, Below, Command, Level
 
 _NAME = Argument("NAME", "shadows")
 _OPT = Argument("NAME", "shadows", optional=True)
@@ -29,4 +28,4 @@ def cib_level() -> Level:
         Command("import", "cib:import_", "make a shadow CIB of a file", (Argument("FILE", "files"), _OPT),
                 "import FILE|NUMBER [NAME]\n\nFor instance of a policy engine input: pe-input-12.bz2, or its number.",
                 example="import pe-input-1.bz2 yesterday"),
-    ), (cibstatus_level(),), skill="administrator")
+    ), (Below("cibstatus", "cibstatus:cibstatus_level"),), skill="administrator")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashell.shell.table import Argument, Command, Level
+from hashell.shell.table import Argument, Below, Command, Level
 
 IDS = Argument("ID", "ids", optional=True, repeat=True)
 _SPEC = Argument("SPEC", "specs", optional=True, repeat=True)
@@ -189,17 +189,12 @@ def _commands() -> tuple[Command, ...]:
 
 
 def configure_level() -> Level:
-    from hashell.shell.levels.assist import assist_level
-    from hashell.shell.levels.cib import cib_level
-    from hashell.shell.levels.cibstatus import cibstatus_level
-    from hashell.shell.levels.history import history_level
-    from hashell.shell.levels.ra import ra_level
-    from hashell.shell.levels.script import template_level
-
     return Level(
         "configure", "define resources, constraints and options",
         _commands() + _statements() + _other_statements(),
-        (ra_level(), assist_level(), template_level(), cib_level(), cibstatus_level(), history_level()),
+        (Below("ra", "ra:ra_level"), Below("assist", "assist:assist_level"), Below("template", "script:template_level"),
+         Below("cib", "cib:cib_level"), Below("cibstatus", "cibstatus:cibstatus_level"),
+         Below("history", "history:history_level")),
         "Changes are made to a working copy; `commit` makes them real, `diff` shows them. Leaving the level commits.",
         leave="configure:leave", skill="administrator",
     )

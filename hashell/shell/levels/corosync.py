@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hashell.shell.table import Argument, Command, Level
+from hashell.shell.table import Argument, Below, Command, Level
 
 _NODES = Argument("NODE", "nodes", optional=True, repeat=True)
 _ADDRESSES = Argument("NODE=ADDRESS", "link_nodes", optional=True, repeat=True)
 
 
-def _link_level() -> Level:
+def link_level() -> Level:
     return Level("link", "the links of the ring (transport knet)", (
         Command("show", "ringconf:link_show", "show the links with their addresses", (), "show",
                 example="show", needs="cluster"),
@@ -52,4 +52,4 @@ def corosync_level() -> Level:
         Command("log", "ringconf:log", "show the log of the ring", (), "log", example="log", needs="cluster"),
         Command("reload", "corosync:reload", "have the ring read corosync.conf again", (), "reload",
                 example="reload", needs="cluster"),
-    ), (_link_level(),))
+    ), (Below("link", "corosync:link_level"),))

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from hashell.shell.levels.cib import cib_level
-from hashell.shell.levels.cluster import cluster_level
-from hashell.shell.levels.configure import configure_level
-from hashell.shell.levels.corosync import corosync_level
-from hashell.shell.levels.history import history_level
-from hashell.shell.levels.maintenance import maintenance_level
-from hashell.shell.levels.node import node_level
-from hashell.shell.levels.options import options_level
-from hashell.shell.levels.ra import ra_level
-from hashell.shell.levels.resource import resource_level
-from hashell.shell.levels.script import script_level
-from hashell.shell.levels.site import site_level
 from hashell.shell.levels.status import status_commands
-from hashell.shell.table import Argument, Command, Level
+from hashell.shell.table import Argument, Below, Command, Level
 
 _WORDS = Argument("OPTION", optional=True, repeat=True)
 _STRICT = Argument("--strict", "", ("--strict",), optional=True)
@@ -54,8 +42,8 @@ def root_level() -> Level:
                     (Argument("bash|zsh|fish", "", ("bash", "zsh", "fish")),), "completion bash|zsh|fish",
                     example="completion bash"),
         ),
-        (configure_level(), resource_level(), node_level(), cluster_level(), cib_level(), maintenance_level(),
-         corosync_level(), ra_level(), options_level(), script_level(), site_level(),
-         history_level()),
+        tuple(Below(name, f"{name}:{name}_level") for name in (
+            "configure", "resource", "node", "cluster", "cib", "maintenance", "corosync", "ra", "options", "script",
+            "site", "history")),
         "Type a command, or the name of a level to enter it. TAB completes, `help COMMAND` explains.",
     )

@@ -146,6 +146,9 @@ def print_candidates(arguments: list[str]) -> int:
 
 def parse_options(arguments: list[str]) -> tuple[Options, str, list[str]] | int:
     """Options, script file and words; or an exit code when there is nothing more to do."""
+    if arguments == ["--version"]:
+        print(version_text())
+        return 0
     from hashell.shell.session import Options
 
     options, script, rest = Options(), "", list(arguments)
@@ -199,15 +202,22 @@ def usage_error(message: str) -> int:
 
 
 def version_text() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    from hashell.model.release import FEATURE_SET, VERSION
 
-    from hashell.model.version import FEATURE_SET
+    return f"hashell {VERSION} (CRM feature set {FEATURE_SET})"
 
-    try:
-        number = version("hashell")
-    except PackageNotFoundError:
-        number = "unknown"
-    return f"hashell {number} (CRM feature set {FEATURE_SET})"
+
+def become(user: str) -> None:
+    """Start again with the rights of the user that the option core.user names, by way of sudo."""
+    if not user or "SUDO_USER" in os.environ:
+        return
+    import pwd
+
+    if pwd.getpwuid(os.geteuid()).pw_name != user:
+        try:
+            os.execvp("sudo", ["sudo", "-E", "-u", user, "--", sys.executable, "-m", "hashell.cli", *sys.argv[1:]])
+        except OSError as error:
+            print(f"warning: sudo to {user} failed: {error.strerror} (options user '')", file=sys.stderr)
 
 
 def run_shell(options: Options, script: str, words: list[str]) -> int:
@@ -224,6 +234,7 @@ def run_shell(options: Options, script: str, words: list[str]) -> int:
         return 64
     session.tell(*session.preferences.problems)
     try:
+        become(session.preferences.get("core.user"))
         if words:
             code, at_level = batch.run_arguments(session, words)
             if not at_level:

@@ -118,17 +118,20 @@ class Cib:
         owner = self.top(self.resource(name))
         self._set_pair(owner, "meta_attributes", f"{owner.get('id')}-meta_attributes", attribute, value)
 
-    def set_target_role(self, name: str, role: str) -> None:
-        """Start or stop: on the clone of a clone's member; members that say otherwise follow."""
+    def contradicting(self, name: str, role: str) -> list[Element]:
+        """Members of what `name` belongs to whose own target-role is another."""
+        owner = self.top(self.resource(name))
+        return [child for child in owner.iter(*RESOURCES) if child is not owner and any(
+            p.get("name") == "target-role" and p.get("value") != role
+            for block in child.findall("meta_attributes") for p in block.findall("nvpair"))]
+
+    def set_target_role(self, name: str, role: str, *, follow: bool = True) -> None:
+        """Start or stop: on the clone of a clone's member; members that say otherwise follow, unless told not to."""
         owner = self.top(self.resource(name))
         self.set_meta(name, "target-role", role)
-        for child in owner.iter(*RESOURCES):
-            if child is not owner and any(
-                p.get("name") == "target-role" and p.get("value") != role
-                for block in child.findall("meta_attributes") for p in block.findall("nvpair")
-            ):
-                self._delete_pair(child, "meta_attributes", "target-role")
-                self.notes.append(f"target-role of {child.get('id')} removed, so that {owner.get('id')} decides")
+        for child in self.contradicting(name, role) if follow else ():
+            self._delete_pair(child, "meta_attributes", "target-role")
+            self.notes.append(f"target-role of {child.get('id')} removed, so that {owner.get('id')} decides")
 
     @staticmethod
     def _promotable(owner: Element) -> bool:

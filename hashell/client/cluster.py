@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from hashell.client.board import Board, FencingView
-from hashell.client.diagnostics import NeedsLiveCluster
 from hashell.client.source import FileSource, Source
 from hashell.model.diagnostics import HashellError
+
+if TYPE_CHECKING:
+    from hashell.client.board import Board, FencingView
 
 
 class Cluster(ABC):
@@ -103,6 +105,8 @@ class Cluster(ABC):
         raise self._needs_live("waiting for the cluster")
 
     def _needs_live(self, what: str) -> HashellError:
+        from hashell.client.diagnostics import NeedsLiveCluster
+
         return HashellError(NeedsLiveCluster(what=what))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hashell.model.diagnostics import Diagnostic
 from hashell.model.exitcodes import ExitCode
+from hashell.model.messageclass import message
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class NotConnected(Diagnostic):
     """No daemon answers at the place where the cluster should be."""
 
@@ -24,7 +23,7 @@ class NotConnected(Diagnostic):
         return "start one with: hashell cluster start, or: hashell cluster start --embedded 3"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class NotPermitted(Diagnostic):
     code = "H502"
     exit_code = ExitCode.INSUFFICIENT_PRIV
@@ -37,7 +36,7 @@ class NotPermitted(Diagnostic):
         return "run as root, or as a member of group haclient"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class NoAnswer(Diagnostic):
     """A daemon accepted a request and did not answer in time."""
 
@@ -53,7 +52,7 @@ class NoAnswer(Diagnostic):
         return "it may be busy or frozen: see hashell status, then the log of the node"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class Refused(Diagnostic):
     """The cluster refused a change; `reason` is its own word."""
 
@@ -65,7 +64,7 @@ class Refused(Diagnostic):
         return f"{self.what} was refused: {self.reason}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class Conflict(Diagnostic):
     """Somebody changed the configuration since it was read."""
 
@@ -81,7 +80,7 @@ class Conflict(Diagnostic):
         return "refresh, look at the difference and commit again"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class NeedsLiveCluster(Diagnostic):
     code = "H506"
     exit_code = ExitCode.UNAVAILABLE
@@ -94,7 +93,7 @@ class NeedsLiveCluster(Diagnostic):
         return "unset CIB_file, or leave the shadow CIB with: cib use"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnreadableCib(Diagnostic):
     code = "H507"
     exit_code = ExitCode.DATAERR
@@ -108,7 +107,7 @@ class UnreadableCib(Diagnostic):
         return "check the file; nothing was changed"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnwritableCib(Diagnostic):
     code = "H508"
     exit_code = ExitCode.CANTCREAT
@@ -122,7 +121,7 @@ class UnwritableCib(Diagnostic):
         return "check the folder's permissions and free space; the file is as it was"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ChangeImpossible(Diagnostic):
     """A change that does not fit the configuration; `message` says why, `hint` what helps."""
 
@@ -137,7 +136,7 @@ class ChangeImpossible(Diagnostic):
         return self.hint
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class CibInvalid(Diagnostic):
     """The CIB manager was started on a document that breaks its schema."""
 

@@ -12,6 +12,7 @@ from hashell.grammar.diagnostics import NoSuchObject
 from hashell.grammar.ids import IdStore, assign
 from hashell.grammar.lines import logical_lines
 from hashell.grammar.parser import CrmParser
+from hashell.grammar.plain import says_all
 from hashell.grammar.render import Rendered, Style, render, xml_text
 from hashell.grammar.tree import CHILD_REF, SECTIONS, attributes, detach, keyword_of
 from hashell.model.diagnostics import HashellError
@@ -219,6 +220,8 @@ class Configuration:
 
     def _faithful(self, element: Element, bare: Element, keyword: str, style: Style) -> bool:
         """Whether the text form, read again against the same object, gives the object."""
+        if not style.referenced and says_all(bare):
+            return True
         plain = Style(referenced=style.referenced)
         try:
             text = render_in_place(bare, element, plain, keyword).one_line()

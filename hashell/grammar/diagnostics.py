@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from hashell.model.diagnostics import Diagnostic, Severity, printable
+from hashell.model.messageclass import message
 
 #: Characters of a very long line that are shown around the place.
 _EXCERPT = 160
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class SourceDiagnostic(Diagnostic):
     """A message about one place of the input; `source` is the physical line the place is in, or ''."""
 
@@ -31,7 +31,7 @@ class SourceDiagnostic(Diagnostic):
         return f"{head}\n    {shown}\n    {caret}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class SyntaxFault(SourceDiagnostic):
     """A word that the grammar does not allow where it stands."""
 
@@ -49,7 +49,7 @@ class SyntaxFault(SourceDiagnostic):
         return self.hint
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class StatementFault(SourceDiagnostic):
     """A statement whose words are in order but whose meaning is not allowed."""
 
@@ -65,14 +65,14 @@ class StatementFault(SourceDiagnostic):
         return self.hint
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnusableMember(StatementFault):
     """A container names a resource that does not exist or cannot be in it."""
 
     code: ClassVar[str] = "H206"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnknownStatement(SourceDiagnostic):
     """A line that begins with no statement of the language."""
 
@@ -87,7 +87,7 @@ class UnknownStatement(SourceDiagnostic):
         return f"did you mean '{self.near}'?" if self.near else "`help configure` lists the statements"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class OpenQuote(SourceDiagnostic):
     """A quotation mark that is never closed."""
 
@@ -101,7 +101,7 @@ class OpenQuote(SourceDiagnostic):
         return f"add the closing {self.quote}, or write \\{self.quote} for the character itself"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class XmlFault(SourceDiagnostic):
     """An `xml` statement whose text is not usable XML."""
 
@@ -115,7 +115,7 @@ class XmlFault(SourceDiagnostic):
         return "at the prompt put the XML between single quotes: xml '<… id=\"…\"/>'"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ObjectFault(SourceDiagnostic):
     """An operation on configuration objects that cannot be done."""
 
@@ -130,7 +130,7 @@ class ObjectFault(SourceDiagnostic):
         return self.hint
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class NoSuchObject(SourceDiagnostic):
     """An id that no object of the configuration has."""
 
@@ -145,7 +145,7 @@ class NoSuchObject(SourceDiagnostic):
         return f"did you mean '{self.near}'?" if self.near else "`configure show` lists all objects"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class DuplicateObject(SourceDiagnostic):
     """Two definitions of one id."""
 
@@ -163,7 +163,7 @@ class DuplicateObject(SourceDiagnostic):
         return "use another id, or `edit`, `load update` or `delete` the existing one"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class BrokenReference(SourceDiagnostic):
     """`$id-ref=X` or `@X` where nothing has that id."""
 
@@ -178,7 +178,7 @@ class BrokenReference(SourceDiagnostic):
         return f"give the set that is meant `$id={self.name}`, or name the object that holds it"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class CheckError(Diagnostic):
     """A finding of the semantic check that keeps a commit from being made."""
 
@@ -195,7 +195,7 @@ class CheckError(Diagnostic):
         return self.hint
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class CheckWarning(CheckError):
     """A finding of the semantic check that does not keep a commit from being made."""
 
@@ -203,7 +203,7 @@ class CheckWarning(CheckError):
     severity: ClassVar[Severity] = Severity.WARNING
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ChangeNote(Diagnostic):
     """Something that was changed along with what was asked for."""
 

@@ -6,20 +6,40 @@ continuation lines, so that a message can point at the physical line a word stan
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from hashell.grammar.diagnostics import OpenQuote
 from hashell.model.diagnostics import HashellError, Place
 
 
-@dataclass(frozen=True)
 class Word:
-    """One word after quote removal; `place` is that of its first character, `source` the physical line."""
+    """One word after quote removal. Where it stands is worked out when somebody asks, which is in messages."""
 
-    text: str
-    place: Place
-    source: str = ""
-    width: int = 1
+    __slots__ = ("text", "width", "offset", "_line")
+
+    def __init__(self, text: str, line: LogicalLine, offset: int, width: int) -> None:
+        self.text = text
+        self.width = width  #: characters as typed, quotes included
+        self.offset = offset  #: of its first character in the logical line
+        self._line = line
+
+    @property
+    def place(self) -> Place:
+        """The place of its first character."""
+        return self._line.place(self.offset)
+
+    @property
+    def source(self) -> str:
+        """The physical line it stands in."""
+        return self._line.source(self.offset)
+
+    def named(self, text: str) -> Word:
+        """Another word at the same place."""
+        return Word(text, self._line, self.offset, self.width)
+
+    def __repr__(self) -> str:
+        return f"Word({self.text!r})"
 
 
 @dataclass
@@ -79,16 +99,27 @@ def logical_lines(text: str, file: str = "", first_line: int = 1) -> list[Logica
 
 def split_words(line: LogicalLine) -> list[Word]:
     """POSIX shell words of a logical line. Raises HashellError(OpenQuote)."""
+    text = line.text
+    if "'" not in text and '"' not in text and "\\" not in text:
+        return [Word(found[0], line, found.start(), found.end() - found.start()) for found in _BARE.finditer(text)]
     words: list[Word] = []
-    text, i, size = line.text, 0, len(line.text)
+    i, size = 0, len(text)
     while i < size:
-        if text[i].isspace():
-            i += 1
+        bare = _PLAIN.match(text, i)
+        if bare is not None and (bare.end() == size or text[bare.end()].isspace()):
+            if bare[1]:
+                words.append(Word(bare[1], line, bare.start(1), bare.end() - bare.start(1)))
+            i = bare.end()
             continue
-        start = i
-        value, i = _one_word(line, i)
-        words.append(Word(value, line.place(start), line.source(start), i - start))
+        start = bare.start(1) if bare is not None else i
+        value, i = _one_word(line, start)
+        words.append(Word(value, line, start, i - start))
     return words
+
+
+_BARE = re.compile(r"\S+")
+#: White space and then characters that mean themselves.
+_PLAIN = re.compile(r"""\s*([^\s'"\\]*)""")
 
 
 def _one_word(line: LogicalLine, i: int) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from lxml import etree
 
 from hashell.grammar.diagnostics import DuplicateObject, StatementFault, SyntaxFault, UnknownStatement, XmlFault
 from hashell.grammar.lines import LogicalLine, Word, logical_lines, split_words
+from hashell.grammar.plain import read
 from hashell.grammar.tree import CHILD_REF, CONTAINERS, KEYWORDS, PROPERTY_LIKE, SECTIONS, Elem, Statement
 from hashell.model.diagnostics import Diagnostic, HashellError
 
@@ -100,11 +101,14 @@ class CrmParser:
         return statement
 
     def _run(self, keyword: str, words: list[Word]) -> Elem:
+        rest = words[1:]
+        plain = read(keyword, [w.text for w in rest])
+        if plain is not None:
+            return plain
         import pyparsing as pp
 
         from hashell.grammar.terminals import SEP
 
-        rest = words[1:]
         texts = [w.text.replace(SEP, "") or '""' for w in rest]
         joined = SEP.join(texts)
         try:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from hashell.grammar.acl import shortcut_of
 from hashell.grammar.quoting import always_quote, name_value, quote
 from hashell.grammar.tree import CHILD_REF, attributes, keyword_of
 
@@ -268,6 +267,9 @@ def _permission(element: Element) -> str:
     words = [element.get("kind", ""), *_description(element)]
     xpath = element.get("xpath")
     if xpath is not None:
+        # The module brings the parser library with it, which nothing else here needs.
+        from hashell.grammar.acl import shortcut_of
+
         words.append(shortcut_of(xpath) or f"xpath:{quote(xpath)}")
     for attribute, word in (("reference", "ref"), ("attribute", "attr"), ("object-type", "type")):
         if element.get(attribute) is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyparsing as pp
 
+from hashell.grammar.plain import OP_ATTRIBUTES, agent_attributes
 from hashell.grammar.rules import keyword_set, rule, set_body
 from hashell.grammar.terminals import (
     SEP,
@@ -26,11 +27,6 @@ from hashell.grammar.terminals import (
 )
 from hashell.grammar.tree import CHILD_REF, Elem
 
-#: Words after `op NAME` that become attributes of <op>; all others are instance attributes of the operation.
-OP_ATTRIBUTES = (
-    "interval", "timeout", "start-delay", "interval-origin", "on-fail", "role", "enabled", "record-pending",
-    "description", "requires",
-)
 _AGENT = "an agent ([class:[provider:]]type) or @template"
 _BODY = "params, meta, utilization, operations, op or the end of the statement"
 
@@ -104,20 +100,6 @@ def _resource_body(one_rule: Parser) -> Parser:
     )
 
 
-def _agent_attributes(spec: str) -> dict[str, str]:
-    """`class:provider:type` as attributes; a provider that has to be looked up is ''."""
-    parts = spec.split(":")
-    if len(parts) == 3:
-        return {"class": parts[0], "provider": parts[1], "type": parts[2]}
-    if len(parts) == 2:
-        if parts[0] == "ocf":
-            return {"class": "ocf", "provider": "", "type": parts[1]}
-        return {"class": parts[0], "type": parts[1]}
-    if spec.startswith("fence_"):
-        return {"class": "stonith", "type": spec}
-    return {"class": "ocf", "provider": "", "type": spec}
-
-
 def _resource(tag: str) -> Any:
     def action(tokens: Any) -> Elem:
         marks, elements = split_marks(tokens)
@@ -125,7 +107,7 @@ def _resource(tag: str) -> Any:
         if "template" in marks:
             attrs["template"] = marks["template"]
         else:
-            attrs.update(_agent_attributes(marks["agent"]))
+            attrs.update(agent_attributes(marks["agent"]))
         if "description" in marks:
             attrs["description"] = marks["description"]
         return Elem(tag, attrs, _gather(elements))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -22,17 +23,23 @@ class Elem:
     children: list[Elem] = field(default_factory=list)
 
     def to_xml(self) -> etree._Element:
-        element = etree.Element(self.tag)
-        for name, value in self.attrs.items():
-            element.set(name, xml_safe(value))
+        element = etree.Element(self.tag, {name: xml_safe(value) for name, value in self.attrs.items()})
         for child in self.children:
-            element.append(child.to_xml())
+            child._below(element)
         return element
+
+    def _below(self, parent: etree._Element) -> None:
+        element = etree.SubElement(parent, self.tag, {name: xml_safe(value) for name, value in self.attrs.items()})
+        for child in self.children:
+            child._below(element)
 
 
 def xml_safe(value: str) -> str:
     """The value without characters that XML cannot carry (control characters other than tab and newlines)."""
-    return "".join(c for c in value if c in "\t\n\r" or (c >= " " and c not in "\ufffe\uffff"))
+    return _UNFIT.sub("", value)
+
+
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 @dataclass

@@ -6,11 +6,12 @@ wording lives in the class (`text`), never at the place that raises it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from hashell.model.exitcodes import ExitCode
+from hashell.model.messageclass import message
 
 
 class Severity(StrEnum):
@@ -32,7 +33,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class Place:
     """Where in the input something stands: file name (or '' for typed text), 1-based line and column."""
 
@@ -49,7 +50,7 @@ class Place:
         return ":".join(parts)
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class Diagnostic:
     """Base of every message. Subclasses set `code` and `severity` and word themselves in `text`."""
 

@@ -7,7 +7,6 @@ or two nodes would read it differently. Messages H301 to H309 and H316.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from lxml import etree
@@ -16,6 +15,7 @@ from hashell.model.diagnostics import Diagnostic, Place, Severity
 from hashell.model.document import CONFIGURATION_SECTIONS, HIGHEST_SCHEMA
 from hashell.model.exitcodes import ExitCode
 from hashell.model.ids import is_id
+from hashell.model.messageclass import message
 from hashell.model.schemavalues import bad_values, empty_rules
 
 _MINORS = (("1", (0, 2, 3)), ("2", range(11)), ("3", range(11)), ("4", (0,)))
@@ -48,7 +48,7 @@ def upgrade_target(current: str | None, limit: str | None) -> str | None:
     return schema_names()[top]
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class CibProblem(Diagnostic):
     """Base of what can be wrong with the structure of a CIB; `path` addresses the element."""
 
@@ -56,7 +56,7 @@ class CibProblem(Diagnostic):
     path: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class NotACib(CibProblem):
     code: ClassVar[str] = "H301"
     tag: str = ""
@@ -68,7 +68,7 @@ class NotACib(CibProblem):
         return "give the whole output of a CIB query"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnknownSchema(CibProblem):
     code: ClassVar[str] = "H302"
     schema: str = ""
@@ -80,7 +80,7 @@ class UnknownSchema(CibProblem):
         return f"use one of pacemaker-1.0 to {HIGHEST_SCHEMA}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class MissingSection(CibProblem):
     code: ClassVar[str] = "H303"
     section: str = ""
@@ -92,7 +92,7 @@ class MissingSection(CibProblem):
         return f"add an empty <{self.section}/>"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnknownElement(CibProblem):
     code: ClassVar[str] = "H304"
     tag: str = ""
@@ -104,7 +104,7 @@ class UnknownElement(CibProblem):
         return "remove it or put it where it belongs"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class MissingAttribute(CibProblem):
     code: ClassVar[str] = "H305"
     attribute: str = ""
@@ -116,7 +116,7 @@ class MissingAttribute(CibProblem):
         return f"give it {self.attribute}=\"…\""
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class DuplicateId(CibProblem):
     code: ClassVar[str] = "H306"
     ident: str = ""
@@ -128,7 +128,7 @@ class DuplicateId(CibProblem):
         return "give one of the two elements another id"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class NoValidation(CibProblem):
     code: ClassVar[str] = "H307"
     severity: ClassVar[Severity] = Severity.WARNING
@@ -140,7 +140,7 @@ class NoValidation(CibProblem):
         return f"set validate-with to {HIGHEST_SCHEMA}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnknownReference(CibProblem):
     code: ClassVar[str] = "H308"
     attribute: str = ""
@@ -153,7 +153,7 @@ class UnknownReference(CibProblem):
         return "create what it names, or remove the reference first"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class BadId(CibProblem):
     code: ClassVar[str] = "H309"
     ident: str = ""
@@ -165,7 +165,7 @@ class BadId(CibProblem):
         return "ids start with a letter or _ and go on with letters, digits, '.', '-' and '_'"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class BadValue(CibProblem):
     """An attribute has a value that the schema does not allow there."""
 

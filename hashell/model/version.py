@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from hashell.model.release import FEATURE_SET as FEATURE_SET
 from hashell.model.values import integer
 
-#: The CRM feature set this project speaks.
-FEATURE_SET = "3.20.0"
 COUNTERS = ("admin_epoch", "epoch", "num_updates")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hashell.grammar.agents import Action, AgentInfo, Parameter
@@ -11,6 +14,7 @@ from hashell.model.diagnostics import HashellError
 if TYPE_CHECKING:
     from hashell.ra.registry import AgentRegistry
     from hashell.shell.session import Session
+    from hashell.stack.settings import NodeSettings
 
 #: Agents that exist on most cluster nodes. Where one is not installed, as on an administrator's desk, its name is
 #: accepted and its parameters are left unchecked.
@@ -46,7 +50,7 @@ class ShellAgents:
             from hashell.stack.settings import NodeSettings
 
             settings = getattr(self._session.connection, "settings", None)
-            self._registry = AgentRegistry.of(settings or NodeSettings())
+            self._registry = AgentRegistry.of(settings or _without_stack(NodeSettings()))
         return self._registry
 
     def providers(self, agent: str) -> list[str]:
@@ -84,6 +88,13 @@ class ShellAgents:
         except HashellError:
             name = f"{standard}:{provider}" if provider else standard
             return AgentInfo(partial=True) if agent in WELL_KNOWN.get(name, ()) else None
+
+
+def _without_stack(settings: NodeSettings) -> NodeSettings:
+    """On a machine without a running stack agents have no folder for their state: the one for temporary files."""
+    if settings.agent_dir.is_dir():
+        return settings
+    return replace(settings, agent_dir=Path(tempfile.gettempdir()))
 
 
 def _info(metadata: AgentMetadata) -> AgentInfo:

@@ -44,7 +44,10 @@ def run_script(session: Session, lines: Iterable[LogicalLine]) -> ExitCode:
 
 def run_arguments(session: Session, words: list[str]) -> tuple[ExitCode, bool]:
     """One line given as arguments: its exit code, and whether it ended at a level (a session starts there)."""
-    code = run_line(session, words_as_line(words))
+    line = words_as_line(words)
+    if not session.preferences.on("core.add_quotes"):
+        line = next(iter(logical_lines(" ".join(words))), line)
+    code = run_line(session, line)
     at_level = code is ExitCode.OK and len(session.stack) > 1 and not session.left
     return code, at_level
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from hashell.model.diagnostics import Diagnostic, Severity
 from hashell.model.exitcodes import ExitCode
+from hashell.model.messageclass import message
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnknownCommand(Diagnostic):
     code: ClassVar[str] = "H101"
     level: str = ""
@@ -27,7 +27,7 @@ class UnknownCommand(Diagnostic):
         return f"here: {' '.join(self.known)}" if 0 < len(self.known) < 12 else "`help` lists the commands"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class AmbiguousCommand(Diagnostic):
     code: ClassVar[str] = "H102"
     word: str = ""
@@ -40,7 +40,7 @@ class AmbiguousCommand(Diagnostic):
         return "type more of it"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class WrongArguments(Diagnostic):
     code: ClassVar[str] = "H103"
     exit_code: ClassVar[ExitCode] = ExitCode.USAGE
@@ -56,7 +56,7 @@ class WrongArguments(Diagnostic):
         return f"usage: {self.usage}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class BadOption(Diagnostic):
     """An option of `hashell` itself."""
 
@@ -71,7 +71,7 @@ class BadOption(Diagnostic):
         return "`hashell --help` lists the options"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UnreadableFile(Diagnostic):
     code: ClassVar[str] = "H105"
     exit_code: ClassVar[ExitCode] = ExitCode.NOINPUT
@@ -85,7 +85,7 @@ class UnreadableFile(Diagnostic):
         return "check the name and the permissions"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class CommandFailed(Diagnostic):
     """A command that could not do its work; `message` says why, `hint` what helps."""
 
@@ -100,7 +100,7 @@ class CommandFailed(Diagnostic):
         return self.hint
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class NotCommitted(Diagnostic):
     code: ClassVar[str] = "H107"
     errors: int = 0
@@ -117,7 +117,7 @@ class NotCommitted(Diagnostic):
         return "correct the configuration" + (", or use `commit force` or -F" if self.forcible else "")
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class Note(Diagnostic):
     code: ClassVar[str] = "H108"
     severity: ClassVar[Severity] = Severity.NOTE
@@ -127,7 +127,7 @@ class Note(Diagnostic):
         return self.message
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class Warned(Diagnostic):
     code: ClassVar[str] = "H109"
     severity: ClassVar[Severity] = Severity.WARNING
@@ -141,7 +141,7 @@ class Warned(Diagnostic):
         return self.hint
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class OutputLost(Diagnostic):
     """Standard output takes no more."""
 
@@ -156,7 +156,7 @@ class OutputLost(Diagnostic):
         return "make room where it goes; changes that were reported before are made"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class Crashed(Diagnostic):
     """A defect of hashell itself. The details are in the crash file."""
 

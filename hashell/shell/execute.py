@@ -11,7 +11,7 @@ from hashell.grammar.lines import LogicalLine, Word, split_words
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.shell.crash import report_crash
-from hashell.shell.diagnostics import AmbiguousCommand, UnknownCommand, WrongArguments
+from hashell.shell.diagnostics import AmbiguousCommand, CommandFailed, UnknownCommand, WrongArguments
 from hashell.shell.session import Session
 from hashell.shell.table import Command, Level
 
@@ -56,6 +56,7 @@ def run_words(session: Session, words: list[Word]) -> ExitCode:
             return ExitCode.OK
         child = find_child(session, text)
         if isinstance(child, Level):
+            check_skill(session, child)
             session.stack.append(child)
             index += 1
             continue
@@ -165,7 +166,17 @@ def change_level(session: Session, path: str) -> None:
         if child is None:
             raise HashellError(UnknownCommand(level=session.path(), word=step,
                                               known=tuple(x.name for x in session.level.levels)))
+        check_skill(session, child)
         session.stack.append(child)
+
+
+def check_skill(session: Session, level: Level) -> None:
+    """Raises HashellError when the user keeps off a level by his own option. No protection: see access roles."""
+    order = ("operator", "administrator", "expert")
+    own = session.preferences.get("core.skill_level")
+    if order.index(own) < order.index(level.skill):
+        raise HashellError(CommandFailed(message=f"{level.name}: skill level {level.skill} is needed, yours is {own}",
+                                         hint=f"options skill-level {level.skill}"))
 
 
 def list_children(session: Session) -> None:
@@ -177,6 +188,8 @@ def list_children(session: Session) -> None:
 
 def help_text(command: Command) -> str:
     text = f"{command.name}: {command.summary}\n\n{command.help or command.usage()}"
+    if command.example:
+        text += "\n\nExample:\n" + "\n".join(f"    {line}" for line in command.example.split("\n"))
     return text + (f"\n\nAlso: {', '.join(command.aliases)}" if command.aliases else "")
 
 

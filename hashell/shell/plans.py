@@ -46,7 +46,7 @@ class Plan:
         return [self.summary(), *(f"  {line}" for line in every)]
 
 
-def run_engine(cib: etree._Element, *, scores: bool = False) -> Schedule:
+def run_engine(cib: etree._Element, *, scores: bool = False, utilization: bool = False) -> Schedule:
     """One run of the policy engine over a copy of a CIB, at the present time."""
     from hashell.model.dates import local_now
     from hashell.stack.pengine import schedule
@@ -55,7 +55,8 @@ def run_engine(cib: etree._Element, *, scores: bool = False) -> Schedule:
     now = time.time()
     newest = copy.deepcopy(cib)
     upgrade(newest)
-    return schedule(newest, now=local_now(int(now), time.localtime(now).tm_gmtoff), output_scores=scores)
+    return schedule(newest, now=local_now(int(now), time.localtime(now).tm_gmtoff), output_scores=scores,
+                    show_utilization=utilization)
 
 
 def plan_for(cib: etree._Element) -> Plan:
@@ -76,6 +77,6 @@ def plan_of(session: Session) -> Plan:
     return plan_for(session.workspace.config.root)
 
 
-def score_lines(cib: etree._Element) -> list[str]:
-    """The score listing of a CIB."""
-    return list(run_engine(cib, scores=True).scores)
+def score_lines(cib: etree._Element, *, scores: bool = True, utilization: bool = False) -> list[str]:
+    """The score listing of a CIB, and what nodes have left of their capacity."""
+    return list(run_engine(cib, scores=scores, utilization=utilization).scores)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,12 @@ class Preference:
 
     def normal(self, value: str) -> str:
         """The value in its normal form. Raises HashellError."""
+        if self.name == "color.scheme":
+            names = value.split(",")
+            if len(names) != 5 or any(name not in COLOURS for name in names):
+                raise HashellError(CommandFailed(message=f"'{value}' is not a colour scheme",
+                                                 hint=f"five of {', '.join(COLOURS)}, joined by commas"))
+            return value
         if self.choices == ("yes", "no"):
             if value.lower() in (*_TRUE, *_FALSE):
                 return "yes" if value.lower() in _TRUE else "no"
@@ -34,8 +39,17 @@ class Preference:
 
 
 _BOOLEAN = ("yes", "no")
+COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 PREFERENCES: dict[str, Preference] = {p.name: p for p in (
     Preference("core.editor", "", "the editor of `edit`; empty: $VISUAL, $EDITOR, vim, vi, emacs, nano"),
+    Preference("core.pager", "", "the pager of long output on a terminal; empty: $PAGER, less, more; cat for none"),
+    Preference("core.user", "", "the user whose rights are taken with sudo when the shell starts"),
+    Preference("core.skill_level", "expert", "what is allowed: operator, administrator or expert",
+               ("operator", "administrator", "expert")),
+    Preference("core.add_quotes", "yes", "whether words of the command line with blanks in them stay one word",
+               _BOOLEAN),
+    Preference("core.manage_children", "ask", "whether members that contradict start or stop of their group follow",
+               ("ask", "always", "never")),
     Preference("core.sort_elements", "yes", "whether show sorts objects by id", _BOOLEAN),
     Preference("core.check_frequency", "always", "when the semantic check is made", ("always", "on-verify", "never")),
     Preference("core.check_mode", "strict", "relaxed: semantic errors are warnings", ("strict", "relaxed")),
@@ -44,8 +58,14 @@ PREFERENCES: dict[str, Preference] = {p.name: p for p in (
     Preference("core.obscure_pattern", "passw*", "names whose values are hidden, globs separated by blanks or |"),
     Preference("color.style", "color", "plain, color (on terminals) or color-always",
                ("plain", "color", "color-always")),
+    Preference("color.scheme", "cyan,white,green,yellow,blue",
+               "colours of keywords, ids, names, values and references, joined by commas"),
 )}
 _SHORT = {name.partition(".")[2].replace("_", "-"): name for name in PREFERENCES}
+
+
+#: Names of commands that set an option of another name.
+_OTHER_NAMES = {"output": "color.style", "colorscheme": "color.scheme"}
 
 
 def preferences_file() -> Path:
@@ -55,6 +75,7 @@ def preferences_file() -> Path:
 
 def known(name: str) -> Preference:
     """The option of that name, with or without its section. Raises HashellError."""
+    name = _OTHER_NAMES.get(name, name)
     found = PREFERENCES.get(name) or PREFERENCES.get(_SHORT.get(name.replace("_", "-"), ""))
     if found is None:
         names = " ".join(PREFERENCES)
@@ -71,6 +92,10 @@ class Preferences:
         self._read()
 
     def _read(self) -> None:
+        if not preferences_file().exists():
+            return
+        import configparser
+
         parser = configparser.ConfigParser(interpolation=None)
         try:
             parser.read(preferences_file(), encoding="utf-8")
@@ -99,6 +124,8 @@ class Preferences:
 
     def save(self) -> Path:
         """Write what differs from the defaults. Raises HashellError."""
+        import configparser
+
         from hashell.atomicfile import write_atomically
 
         parser = configparser.ConfigParser(interpolation=None)

@@ -70,6 +70,8 @@ class Records:
     end: float = float("inf")
     exclude: list[str] = field(default_factory=list)
     kept: object = None  #: keeps an unpacked report alive
+    view: str = ""  #: the saved session it belongs to
+    detail: int = 0  #: 1: events with every line of the log
 
     def inputs(self) -> list[PeInput]:
         """Saved inputs in order of time; each once, though several nodes have been DC."""
@@ -118,7 +120,7 @@ class Records:
 
     def events(self, nodes: list[str] | None = None) -> list[LogLine]:
         """Lines that tell what happened, rather than how."""
-        return [line for line in self.lines(nodes) if _EVENT.search(line.text)]
+        return [line for line in self.lines(nodes) if self.detail or _EVENT.search(line.text)]
 
     def nodes(self) -> list[str]:
         return [node for node, _, _ in self.places]

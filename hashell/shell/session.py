@@ -10,16 +10,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.shell.diagnostics import Note
-from hashell.shell.loop import LoopThread
 from hashell.shell.output import Output
 from hashell.shell.preferences import Preferences
 from hashell.shell.table import Level, load_tree
 
 if TYPE_CHECKING:
     from hashell.client.cluster import Cluster
+    from hashell.shell.loop import LoopThread
     from hashell.shell.workspace import Workspace
 
 T = TypeVar("T")
+_OF_A_FILE = ("CibFile.", "Cluster.")
+
+
+def _at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        found: T = end.value
+        return found
+    work.close()
+    raise RuntimeError(f"{work} waits for something")
 
 
 @dataclass
@@ -54,7 +66,7 @@ class Session:
         self.ignore_shadow = False  #: `cib use live` was said, whatever CIB_shadow is
         self.made_up: object = None  #: the state of the cibstatus level
         self.history: object = None  #: the source and limits of the history level
-        self._loop = LoopThread()
+        self._loop: LoopThread | None = None
         self._cluster: Cluster | None = None
         self._workspace: Workspace | None = None
         self._given = (self.options.force, self.options.wait, self.options.style)
@@ -99,6 +111,13 @@ class Session:
     def out(self, text: str = "") -> None:
         self.output.out(text)
 
+    def page(self, text: str) -> None:
+        """Print a long text: on a terminal through the pager when it does not fit."""
+        from hashell.shell.pager import page
+
+        if not (self.interactive and page(text, self.preferences.get("core.pager"), self.output.stdout)):
+            self.out(text)
+
     def tell(self, *diagnostics: Diagnostic) -> None:
         for diagnostic in diagnostics:
             self.output.tell(diagnostic)
@@ -126,16 +145,30 @@ class Session:
     # -- the cluster ---------------------------------------------------------------------------------------
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run one piece of asynchronous work to its end."""
+        """Run one piece of asynchronous work to its end. What a CIB file does never waits and needs no event loop."""
+        on_file = self._cluster is not None and not self._cluster.live
+        if on_file and getattr(work, "__qualname__", "").startswith(_OF_A_FILE):
+            return _at_once(work)
+        if self._loop is None:
+            from hashell.shell.loop import LoopThread
+
+            self._loop = LoopThread()
         return self._loop.run(work)
 
     def cluster(self) -> Cluster:
         """The connection, opened on first use and kept until the command line ends. Raises HashellError."""
         if self._cluster is None:
-            from hashell.client.cluster import open_cluster
-            from hashell.client.source import find_source
+            from hashell.client.source import FileSource, find_source
 
-            self._cluster = self.run(open_cluster(find_source(self.environ(), self.options.node)))
+            source = find_source(self.environ(), self.options.node)
+            if isinstance(source, FileSource):
+                from hashell.client.file import CibFile
+
+                self._cluster = _at_once(CibFile.open(source))
+            else:
+                from hashell.client.cluster import open_cluster
+
+                self._cluster = self.run(open_cluster(source))
         return self._cluster
 
     def environ(self) -> dict[str, str]:
@@ -183,6 +216,8 @@ class Session:
             self._workspace = None
         if self._cluster is not None:
             cluster, self._cluster = self._cluster, None
+            if not cluster.live:
+                return
             try:
                 self.run(cluster.close())
             except HashellError:
@@ -190,4 +225,5 @@ class Session:
 
     def close(self) -> None:
         self.end_line()
-        self._loop.close()
+        if self._loop is not None:
+            self._loop.close()

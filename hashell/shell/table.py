@@ -43,6 +43,9 @@ class Command:
     hidden: bool = False
     statement: bool = False  #: the words are a statement of the configure language
     changes: bool = False  #: makes a running cluster act, so -w waits after it
+    example: str = ""  #: lines as typed at its level; the manual shows them and a test runs them
+    #: what an example needs beyond a CIB file: a running `cluster`, a `terminal`, or a `machine` of one's own
+    needs: str = ""
 
     def usage(self) -> str:
         return " ".join([self.name, *(a.usage() for a in self.args)])
@@ -61,16 +64,31 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Below:
+    """A level that is made when it is first needed. place: `module:function` below `hashell.shell.levels`."""
+
+    name: str
+    place: str
+
+    def load(self) -> Level:
+        module, _, function = self.place.partition(":")
+        made: Level = getattr(importlib.import_module(f"hashell.shell.levels.{module}"), function)()
+        return made
+
+
+@dataclass(frozen=True)
 class Level:
     """One level: its commands, the levels below, and what is done on leaving it."""
 
     name: str
     summary: str
     commands: tuple[Command, ...] = ()
-    levels: tuple[Level, ...] = ()
+    below: tuple[Below, ...] = ()
     help: str = ""
     leave: str = ""
+    skill: str = "operator"  #: the least skill-level that is let in
     _index: dict[str, Command] = field(default_factory=dict, compare=False, repr=False)
+    _loaded: dict[str, Level] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for command in self.commands:
@@ -81,11 +99,21 @@ class Level:
         return self._index.get(name)
 
     def level(self, name: str) -> Level | None:
-        return next((level for level in self.levels if level.name == name), None)
+        """The level below of that name, made when it is first asked for."""
+        for below in self.below:
+            if below.name == name:
+                if name not in self._loaded:
+                    self._loaded[name] = below.load()
+                return self._loaded[name]
+        return None
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        return tuple(level for below in self.below if (level := self.level(below.name)) is not None)
 
     def children(self) -> list[str]:
         """Names that may be typed here, without aliases and hidden commands, in order."""
-        names = [c.name for c in self.commands if not c.hidden] + [level.name for level in self.levels]
+        names = [c.name for c in self.commands if not c.hidden] + [below.name for below in self.below]
         return sorted(names)
 
     def summary_of(self, name: str) -> str:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from hashell.client.diagnostics import Conflict
-from hashell.grammar.apply import Applier, Mode
-from hashell.grammar.check import check
 from hashell.grammar.configuration import Configuration, object_id
-from hashell.grammar.diagnostics import CheckWarning
-from hashell.grammar.edit import Editor
 from hashell.grammar.parser import CrmParser
-from hashell.grammar.schema_rules import schema_faults
-from hashell.grammar.selection import changed
-from hashell.grammar.tree import Statement
-from hashell.model import patchset
 from hashell.model.diagnostics import Diagnostic, HashellError, Severity
 from hashell.shell.agents import ShellAgents
-from hashell.shell.diagnostics import NotCommitted
 
 if TYPE_CHECKING:
+    from hashell.grammar.apply import Mode
+    from hashell.grammar.edit import Editor
+    from hashell.grammar.tree import Statement
     from hashell.shell.session import Session
 
 _MERGES = 5
@@ -86,6 +78,8 @@ class Workspace:
 
         part: of a larger change, whose beginning the caller remembers.
         """
+        from hashell.grammar.apply import Applier
+
         applier = Applier(self.config, mode)
         applier.apply(statements)
         if not part:
@@ -107,18 +101,26 @@ class Workspace:
         return False
 
     def editor(self) -> Editor:
+        from hashell.grammar.edit import Editor
+
         return Editor(self.config)
 
     # -- looking -------------------------------------------------------------------------------------------
 
     def diff(self) -> list[str]:
         """Unified difference of the text forms, without the file lines; [] if they are equal."""
+        import difflib
+
         before = self.original.show(reveal=True).splitlines()
         after = self.config.show(reveal=True).splitlines()
         return list(difflib.unified_diff(before, after, lineterm=""))[2:]
 
     def findings(self, everything: bool = False) -> tuple[list[Diagnostic], list[Diagnostic]]:
         """What the schema refuses, and what the semantic check finds in changed (or all) objects."""
+        from hashell.grammar.check import check
+        from hashell.grammar.schema_rules import schema_faults
+        from hashell.grammar.selection import changed
+
         elements = self.config.objects() if everything else changed(self.config, self.original)
         return schema_faults(self.config), check(self.config, elements)
 
@@ -140,6 +142,8 @@ class Workspace:
 
     def _commit(self, old: etree._Element, new: etree._Element) -> None:
         """Commit; changes that others made meanwhile survive if they do not touch ours. Raises HashellError."""
+        from hashell.client.diagnostics import Conflict
+
         cluster = self.session.cluster()
         for _ in range(_MERGES):
             try:
@@ -159,6 +163,10 @@ class Workspace:
 
     def _tell_overlap(self, base: etree._Element, mine: etree._Element, current: etree._Element) -> None:
         """Show what was changed meanwhile in the objects that are changed here too."""
+        import difflib
+
+        from hashell.grammar.selection import changed
+
         before, ours, theirs = (Configuration(c, self.agents, self.parser) for c in (base, mine, current))
         touched = {object_id(e): None for e in [*changed(ours, before), *changed(before, ours)]}
         other = {object_id(e): None for e in [*changed(theirs, before), *changed(before, theirs)]}
@@ -181,6 +189,8 @@ class Workspace:
         fatal = any(getattr(f, "fatal", False) for f in errors)
         forced = force or self.session.options.force
         if refused or fatal or (errors and not forced and not self._insist()):
+            from hashell.shell.diagnostics import NotCommitted
+
             count = len(refused) + len(errors)
             raise HashellError(NotCommitted(errors=count, forcible=not refused and not fatal))
         if errors and forced:
@@ -199,11 +209,15 @@ def _as_warning(finding: Diagnostic) -> Diagnostic:
     """A semantic error as the warning it is in relaxed mode; fatal ones stay."""
     if finding.severity is not Severity.ERROR or getattr(finding, "fatal", False):
         return finding
+    from hashell.grammar.diagnostics import CheckWarning
+
     return CheckWarning(message=finding.text(), hint=finding.remedy())
 
 
 def merge(base: etree._Element, mine: etree._Element, current: etree._Element) -> etree._Element | None:
     """`current` with the changes from `base` to `mine`; None if both changed the same elements."""
+    from hashell.model import patchset
+
     ours = {path for c in patchset.changes(base, mine) if (path := c.get("path", "")).startswith("/cib/configuration/")}
     theirs = {path for c in patchset.changes(base, current) for path in (c.get("path", ""),)
               if path.startswith("/cib/configuration/")}

@@ -25,6 +25,9 @@ Element = etree._Element
 _RCS = {"success": 0, "unknown": 1, "args": 2, "unimplemented": 3, "perm": 4, "installed": 5, "configured": 6,
         "not_running": 7, "promoted": 8, "failed_promoted": 9}
 
+#: Status words and their numbers in the CIB.
+_STATUS = {"pending": -1, "done": 0, "cancelled": 1, "timeout": 2, "notsupported": 3, "error": 4}
+
 
 @dataclass
 class MadeUp:
@@ -140,7 +143,7 @@ def ticket(session: Session, words: list[str]) -> None:
 
 
 def op(session: Session, words: list[str]) -> None:
-    """`op OPERATION[:INTERVAL] RESOURCE RESULT [NODE]`."""
+    """`op OPERATION[:INTERVAL] RESOURCE RESULT [STATUS] [NODE]`."""
     from hashell.client.simulation.inject import parse_injection
     from hashell.model.durations import milliseconds
 
@@ -156,7 +159,9 @@ def op(session: Session, words: list[str]) -> None:
     configured = next((o.get("interval") for o in element.iterfind("operations/op") if o.get("name") == name), "0")
     span = 0 if name == "probe" else milliseconds(interval or configured or "0") or 0
     nodes = [n.get("uname", "") for n in merged.iterfind("configuration/nodes/node")]
-    target = words[3] if len(words) > 3 else nodes[0] if len(nodes) == 1 else ""
+    rest = words[3:]
+    state = _STATUS.get(rest.pop(0)) if rest and rest[0] in _STATUS else None
+    target = rest[0] if rest else nodes[0] if len(nodes) == 1 else ""
     if target not in nodes:
         raise failed(f"node {target} does not exist" if target else "on which node?", f"nodes: {' '.join(nodes)}")
     task = "monitor" if name == "probe" else name
@@ -164,6 +169,17 @@ def op(session: Session, words: list[str]) -> None:
     if injection is None:
         raise failed(f"'{words[0]}' is no operation", "OPERATION[:INTERVAL], such as monitor:10s")
     _inject(session, operations=(injection,))
+    if state is not None:
+        _set_status(_state(session).cib, target, resource, task, str(span), str(state))
+
+
+def _set_status(cib: Element, node_name: str, resource: str, task: str, span: str, state: str) -> None:
+    """Give the recorded operation another status than done."""
+    for entry in cib.iterfind("status/node_state"):
+        if entry.get("uname") == node_name:
+            for made in entry.iterfind(f".//lrm_resource[@id='{resource}']/lrm_rsc_op"):
+                if made.get("operation") == task and made.get("interval") == span:
+                    made.set("op-status", state)
 
 
 def _merged(session: Session) -> Element:
@@ -181,12 +197,38 @@ def _merged(session: Session) -> Element:
 
 
 def run(session: Session, words: list[str]) -> None:
-    """`run [scores]`: the plan of the working copy in the made-up state."""
+    """`run [nograph] [v…] [scores] [utilization]`: the plan of the working copy in the made-up state."""
     from hashell.shell.plans import plan_for, score_lines
 
+    _known(words, "run")
     cib = _merged(session)
     for line in plan_for(cib).lines():
         session.out(line)
-    if "scores" in words:
-        for line in score_lines(cib):
+    if {"scores", "utilization"} & set(words):
+        for line in score_lines(cib, utilization="utilization" in words, scores="scores" in words):
             session.out(line)
+
+
+def _known(words: list[str], command: str) -> None:
+    for word in words:
+        if word not in ("nograph", "scores", "utilization") and word.strip("v"):
+            raise HashellError(WrongArguments(command=f"cibstatus.{command}", problem=f"'{word}' is not an option",
+                                              usage=f"{command} [nograph] [v…] [scores] [utilization]"))
+
+
+def simulate(session: Session, words: list[str]) -> None:
+    """`simulate …`: every action in order, and the state after them."""
+    from hashell.client.simulation.run import Request, Simulation
+    from hashell.model.dates import local_now
+
+    _known(words, "simulate")
+    seconds = int(time.time())
+    pieces: list[str] = []
+    request = Request(schedule=True, execute=True, show_scores="scores" in words,
+                      show_utilization="utilization" in words)
+    now = local_now(seconds, time.localtime(seconds).tm_gmtoff)
+    work = Simulation(_merged(session), request, now, pieces.append, pieces.append)
+    work.decide(work.status())
+    work.show_summary()
+    work.execute()
+    session.out("".join(pieces).strip("\n"))

@@ -9,7 +9,7 @@ from hashell.grammar.selection import select
 from hashell.model.diagnostics import HashellError, Severity
 from hashell.model.exitcodes import ExitCode
 from hashell.model.xmltext import pretty
-from hashell.shell.diagnostics import CommandFailed, UnreadableFile, WrongArguments
+from hashell.shell.diagnostics import CommandFailed, UnreadableFile, Warned, WrongArguments
 from hashell.shell.session import Session
 
 
@@ -41,7 +41,8 @@ def show(session: Session, words: list[str]) -> None:
     if text:
         from hashell.shell.colour import colour_statements
 
-        session.out(colour_statements(text) if session.output.coloured(session.output.stdout) else text)
+        coloured = session.output.coloured(session.output.stdout)
+        session.page(colour_statements(text, session.preferences.get("color.scheme")) if coloured else text)
 
 
 def diff(session: Session, words: list[str]) -> None:
@@ -214,7 +215,7 @@ def commit(session: Session, words: list[str]) -> None:
         session.note("apparently there is nothing to commit")
         session.note("try changing something first")
         return
-    if session.interactive and not _accept_plan(session):
+    if _disturbs(session) and session.interactive and not session.ask("Do you want to commit this?"):
         session.note("not committed; the changes are still pending")
         return
     space.commit(force="force" in words, replace="replace" in words)
@@ -227,22 +228,22 @@ def _show_plan(session: Session) -> None:
         session.out(line)
 
 
-def _accept_plan(session: Session) -> bool:
-    """Interactively, a commit that stops or moves something that runs is shown and asked for first."""
+def _disturbs(session: Session) -> bool:
+    """Whether what is pending would stop, move or restart something that runs; the plan is shown then."""
     from hashell.shell.plans import plan_of
 
-    if session.workspace.config.root.find("status/node_state") is None:
-        return True
+    space = session.workspace
+    if space.config.root.find("status/node_state") is None or space.only_planned:
+        return False
     try:
         plan = plan_of(session)
     except HashellError as error:
         session.tell(*error.diagnostics)
-        return True
-    if not plan.disturbs:
-        return True
-    for line in plan.lines():
-        session.out(line)
-    return session.ask("Do you want to commit this?")
+        return False
+    if plan.disturbs:
+        for line in plan.lines():
+            session.out(line)
+    return plan.disturbs
 
 
 def leave(session: Session) -> bool:
@@ -253,6 +254,7 @@ def leave(session: Session) -> bool:
     if session.interactive:
         session.out("There are changes pending:")
         diff(session, [])
+        _disturbs(session)
         answer = ""
         while answer not in ("y", "n", "c"):
             try:
@@ -268,6 +270,8 @@ def leave(session: Session) -> bool:
         session.note("nothing was committed: the last word was `commit --plan`; a `commit` after it makes the change")
         session.drop_workspace()
         return True
+    else:
+        _disturbs(session)
     try:
         session.workspace.commit()
     finally:
@@ -290,10 +294,13 @@ def ptest(session: Session, words: list[str]) -> None:
     from hashell.shell.plans import plan_of, score_lines
 
     plan = plan_of(session)
+    if "actions" in words and len(plan.lines()) == 1:
+        session.tell(Warned(message="no actions found", hint="nothing would change"))
     for line in plan.lines():
         session.out(line)
-    if "scores" in words:
-        for line in score_lines(session.workspace.config.root):
+    if {"scores", "utilization"} & set(words):
+        for line in score_lines(session.workspace.config.root, scores="scores" in words,
+                                utilization="utilization" in words):
             session.out(line)
 
 

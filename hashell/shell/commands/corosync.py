@@ -78,10 +78,13 @@ def _form(words: list[str], usage: str) -> tuple[list[str], str]:
 
 
 def status(session: Session, words: list[str]) -> None:
-    usage = "corosync status [ring|quorum|cpg] [--output-as=text|json|xml]"
+    usage = "corosync status [ring|quorum|cpg|qdevice|qnetd] [--output-as=text|json|xml]"
     words, form = _form(words, usage)
     settings = _settings(session)
     kind = words[0] if words else "ring"
+    if kind in ("qdevice", "qnetd"):
+        _device(session, kind)
+        return
     if kind not in ("ring", "quorum", "cpg"):
         raise HashellError(CommandFailed(message=f"'{kind}' is not part of the ring's status", hint=usage))
     if kind == "ring":
@@ -142,6 +145,22 @@ def _quorum(session: Session, settings: NodeSettings) -> None:
     session.out("\n".join(_ask(session, VotequorumClient(settings), votes)))
 
 
+def _device(session: Session, kind: str) -> None:
+    """What the quorum device says of itself; it is a program of its own, beside the ring."""
+    import shutil
+    import subprocess
+
+    program = f"corosync-{kind}-tool"
+    found = shutil.which(program)
+    if found is None:
+        raise HashellError(CommandFailed(message=f"{program} is not installed, so there is no {kind} here",
+                                         hint=f"it is a program of its own: apt install corosync-{kind}"))
+    result = subprocess.run([found, "-s", "-v"], capture_output=True, text=True)
+    session.out((result.stdout or result.stderr).rstrip("\n"))
+    if result.returncode:
+        raise HashellError(CommandFailed(message=f"{program} ended with status {result.returncode}"))
+
+
 def _cpg(session: Session, settings: NodeSettings) -> None:
     from hashell.stack.wire.corosync import cpg
     from hashell.stack.wire.corosync.clients import CpgClient
@@ -170,6 +189,12 @@ def show(session: Session, words: list[str]) -> None:
 
 
 def get(session: Session, words: list[str]) -> None:
+    """A value of corosync.conf, else the keys of the run-time map that begin so."""
+    from hashell.shell.commands import ringconf
+
+    if values := ringconf.get(session, words):
+        session.out("\n".join(values))
+        return
     from hashell.stack.wire.corosync.clients import CmapClient
 
     async def work(client: CmapClient) -> list[str]:

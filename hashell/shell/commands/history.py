@@ -115,20 +115,23 @@ def _head(one: PeInput) -> str:
 def transition(session: Session, words: list[str]) -> None:
     """`transition [N|FILE] [scores]`: what was decided, and the log of the time."""
     found = records(session)
-    _show_transition(session, found.choose(next((w for w in words if w not in ("scores", "nograph")), "")),
-                     "scores" in words)
+    known = ("scores", "nograph", "utilization", "actions")
+    name = next((w for w in words if w not in known and w.strip("v")), "")
+    _show_transition(session, found.choose(name), words)
 
 
-def _show_transition(session: Session, one: PeInput, scores: bool) -> None:
+def _show_transition(session: Session, one: PeInput, words: list[str]) -> None:
     from hashell.shell.plans import plan_for, score_lines
 
     cib = read_input(one.path)
     session.out(_head(one).rstrip())
     for line in plan_for(cib).lines():
         session.out(line)
-    if scores:
-        for line in score_lines(cib):
+    if {"scores", "utilization"} & set(words):
+        for line in score_lines(cib, scores="scores" in words, utilization="utilization" in words):
             session.out(line)
+    if "actions" in words:
+        return
     for entry in _of_transition(records(session), one):
         session.out(f"  {entry}")
 
@@ -154,15 +157,16 @@ def show(session: Session, words: list[str]) -> None:
     session.out(pretty(cib).rstrip("\n") if "status" in words else Configuration(cib).show())
 
 
+def configuration_lines(session: Session, word: str, status: bool) -> list[str]:
+    """The configuration of one time, or all of its XML, by lines; `live` is the present. Raises HashellError."""
+    cib = session.run(session.cluster().cib()) if word == "live" else read_input(records(session).choose(word).path)
+    return (pretty(cib) if status else Configuration(cib).show()).splitlines()
+
+
 def diff(session: Session, words: list[str]) -> None:
     """`diff A B [status]`; `live` is the present."""
-    found = records(session)
-
-    def text(word: str) -> list[str]:
-        cib = session.run(session.cluster().cib()) if word == "live" else read_input(found.choose(word).path)
-        return (pretty(cib) if "status" in words else Configuration(cib).show()).splitlines()
-
-    for line in difflib.unified_diff(text(words[0]), text(words[1]), words[0], words[1], lineterm=""):
+    before, after = (configuration_lines(session, word, "status" in words) for word in words[:2])
+    for line in difflib.unified_diff(before, after, words[0], words[1], lineterm=""):
         session.out(line)
 
 
@@ -227,6 +231,6 @@ def latest(session: Session, words: list[str]) -> None:
     for one in reversed(inputs):
         plan = plan_for(read_input(one.path))
         if len(plan.lines()) > 1:
-            _show_transition(session, one, False)
+            _show_transition(session, one, [])
             return
     session.out("no transition did anything")

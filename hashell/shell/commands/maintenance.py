@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+
 from lxml import etree
 
 from hashell.grammar.apply import Mode
@@ -49,7 +52,9 @@ def action(session: Session, words: list[str]) -> ExitCode:
     """Run one action of an agent here and now, with the configured parameters."""
     from hashell.ra.agent import AgentId, AgentJob
 
-    name, what = words
+    name, what = words[0], words[1]
+    if words[2:] == ["ssh"]:
+        return _everywhere(session, name, what)
     element = session.workspace.config.get(name)
     if element.tag != "primitive":
         raise failed(f"{name} is not a primitive", "actions are run for primitives")
@@ -64,3 +69,16 @@ def action(session: Session, words: list[str]) -> ExitCode:
             session.out(text)
     session.out(f"{name} {what}: rc={int(result.rc)}")
     return ExitCode.OK if int(result.rc) == 0 else ExitCode(int(result.rc)) if int(result.rc) < 10 else ExitCode.ERROR
+
+
+def _everywhere(session: Session, name: str, what: str) -> ExitCode:
+    """The action on every node where the resource is active."""
+    from hashell.shell.commands.hostfiles import run
+    from hashell.shell.commands.resource import where
+
+    nodes = where(session, name)
+    if not nodes:
+        raise failed(f"{name} is not running", f"on this machine: maintenance action {name} {what}")
+    force = "-F " if session.options.force else ""
+    return run(session, [shlex.join([sys.executable, "-m", "hashell.cli"]) + f" {force}maintenance action "
+                         f"{shlex.quote(name)} {shlex.quote(what)}", *nodes])

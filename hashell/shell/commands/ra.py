@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashell.model.agentmeta import AgentMetadata
 from hashell.model.diagnostics import HashellError
+from hashell.model.exitcodes import ExitCode
 from hashell.shell.agents import ShellAgents
 from hashell.shell.diagnostics import CommandFailed
 from hashell.shell.session import Session
@@ -40,20 +41,44 @@ def providers(session: Session, words: list[str]) -> None:
 
 def info(session: Session, words: list[str]) -> None:
     agents = ShellAgents(session)
-    parts = words[0].split(":")
-    if len(parts) == 1:
-        from hashell.grammar.agents import resolve_provider
-
-        parts = ["stonith", "", parts[0]] if parts[0].startswith("fence_") else [
-            "ocf", resolve_provider(agents, parts[0]), parts[0]]
-    elif len(parts) == 2:
-        parts = [parts[0], "", parts[1]]
-        if parts[0] == "ocf":
-            from hashell.grammar.agents import resolve_provider
-
-            parts[1] = resolve_provider(agents, parts[2])
+    parts = _split(agents, words[0])
     metadata = agents.metadata(parts[0], parts[1], parts[2])
     session.out("\n".join(info_lines(":".join(p for p in parts if p), metadata)))
+
+
+def _split(agents: ShellAgents, name: str) -> tuple[str, str, str]:
+    """Class, provider and type of an agent's name, whose first parts may be left out."""
+    from hashell.grammar.agents import resolve_provider
+
+    parts = name.split(":")
+    if len(parts) == 1:
+        parts = ["stonith", "", name] if name.startswith("fence_") else ["ocf", resolve_provider(agents, name), name]
+    elif len(parts) == 2:
+        parts = [parts[0], resolve_provider(agents, parts[1]) if parts[0] == "ocf" else "", parts[1]]
+    return parts[0], parts[1], parts[2]
+
+
+def validate(session: Session, words: list[str]) -> ExitCode:
+    """`validate AGENT [NAME=VALUE…]`: the agent's own opinion of parameters."""
+    from hashell.ra.agent import AgentId, AgentJob
+
+    agents = ShellAgents(session)
+    agent = AgentId(*_split(agents, words[0]))
+    params = dict(w.partition("=")[::2] for w in words[1:])
+    known = {p.name for p in agents.metadata(*_split(agents, words[0])).parameters}
+    for name in params:
+        if name not in known:
+            raise HashellError(CommandFailed(message=f"{agent} has no parameter {name}", hint=f"ra info {words[0]}"))
+    job = AgentJob(agent, "hashell-validate", "validate-all", 60.0, params=params)
+    result = session.run(agents.registry.run(job))
+    for text in (result.output.strip(), result.reason):
+        if text:
+            session.out(text)
+    if int(result.rc) == 0:
+        session.note(f"{agent} accepts these parameters")
+        return ExitCode.OK
+    raise HashellError(CommandFailed(message=f"{agent} refuses these parameters: rc={int(result.rc)}",
+                                     hint=f"see: ra info {words[0]}"))
 
 
 def info_lines(name: str, metadata: AgentMetadata) -> list[str]:

@@ -35,10 +35,19 @@ def _check_not_pending(session: Session) -> None:
         raise failed("there are uncommitted changes in the configure level", "commit or refresh there first")
 
 
+def _members_follow(session: Session, cib: changes.Cib, name: str, role: str) -> bool:
+    """Whether members that contradict give way, as the option manage_children says."""
+    wanted = session.preferences.get("core.manage_children")
+    against = [e.get("id", "") for e in cib.contradicting(name, role)]
+    if wanted != "ask" or not against or not session.interactive:
+        return wanted != "never"
+    return session.ask(f"{', '.join(against)} say otherwise. Shall they follow {name}", default=True)
+
+
 def _set_target_role(session: Session, names: list[str], role: str) -> None:
     def work(cib: changes.Cib) -> None:
         for name in names:
-            cib.set_target_role(name, role)
+            cib.set_target_role(name, role, follow=_members_follow(session, cib, name, role))
 
     change(session, work)
 

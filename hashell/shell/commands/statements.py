@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hashell.grammar.apply import Mode
 from hashell.grammar.diagnostics import UnusableMember
 from hashell.grammar.lines import Word
@@ -18,7 +16,7 @@ def define(session: Session, words: list[Word]) -> None:
     """One statement as typed."""
     head, rest = words[0], words[1:]
     if rest and rest[0].text.startswith("id="):
-        rest = [replace(rest[0], text=rest[0].text[3:]), *rest[1:]]
+        rest = [rest[0].named(rest[0].text[3:]), *rest[1:]]
     name = _ALIASES.get(head.text.lower(), head.text)
     if name == "monitor":
         _monitor(session, rest)
@@ -26,7 +24,7 @@ def define(session: Session, words: list[Word]) -> None:
     if name in ("property", "rsc_defaults", "op_defaults") and not rest:
         raise HashellError(WrongArguments(command=f"configure.{name}", usage=f"{name} [ID:] NAME=VALUE…",
                                           problem="no value given"))
-    statement = session.workspace.parser.parse_words([replace(head, text=name), *rest])
+    statement = session.workspace.parser.parse_words([head.named(name), *rest])
     try:
         session.workspace.apply([statement], Mode.CREATE)
     except HashellError as error:

@@ -12,5 +12,5 @@ def site_level() -> Level:
                 (Argument("VERB", "", verbs), Argument("TICKET", "tickets")),
                 f"ticket {'|'.join(verbs)} TICKET\n\nOnly where no ticket manager does it. Resources with a "
                 "rsc_ticket constraint run while the ticket is\ngranted; standby stops them in good order before a "
-                "revoke.\n\nExample:\n    site ticket grant site-a", changes=True),
+                "revoke.", changes=True, example="ticket grant ticket-a"),
     ))

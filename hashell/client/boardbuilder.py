@@ -33,7 +33,7 @@ def read_status(cib: etree._Element, now: float) -> WorkingSet:
 
     upgraded = copy.deepcopy(cib)
     upgrade(upgraded)
-    working_set = new_working_set(upgraded, now=from_epoch(int(now)))
+    working_set = new_working_set(upgraded, now=from_epoch(int(now), time.localtime(now).tm_gmtoff))
     unpack_cluster(working_set)
     return working_set
 

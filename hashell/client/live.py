@@ -341,4 +341,5 @@ def _fencing_view(record: FenceRecord) -> FencingView:
         client=record.client,
         when=int(record.date),
         reason=record.reason,
+        microseconds=round(record.date % 1 * 1e6) % 1_000_000,
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
-
 from hashell.client.view.display import Display
 
 
@@ -19,8 +17,9 @@ def add_options(parser: argparse._ArgumentGroup) -> None:
     switch("-t", "--timing-details", "the history with times and results")
     switch("-c", "--tickets", "tickets")
     switch("-A", "--show-node-attributes", "node attributes")
-    switch("-D", "--hide-headers", "only the DC of the summary")
+    switch("-D", "--hide-headers", "without the summary")
     switch("-R", "--show-detail", "node ids, and every instance of a clone")
+    parser.add_argument("--show-description", action="store_true", help="descriptions of resources")
     switch("-b", "--brief", "numbers of resources by agent")
     parser.add_argument("-m", "--fence-history", metavar="LEVEL", nargs="?", const="2", default="1",
                         choices=("0", "1", "2", "3"),
@@ -29,17 +28,13 @@ def add_options(parser: argparse._ArgumentGroup) -> None:
                         help="location constraints that keep resources away, those whose id begins so")
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    fields: dict[str, object]
-
-
 def display_of(options: argparse.Namespace, form: str) -> Display:
     """What to show. XML and JSON always have every section."""
     everything = form in ("xml", "json")
     return Display(
-        inactive=options.inactive or (everything and not options.group_by_node) or everything,
+        inactive=options.inactive or everything,
         pending=True,
+        description=options.show_description,
         detail=options.show_detail,
         by_node=options.group_by_node,
         brief=options.brief,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hashell.client.statusreport.facts import Facts
+from hashell.client.statusreport.fencing import write_fencing
 from hashell.client.statusreport.sections import write_bans, write_operations, write_tickets
 from hashell.client.statusreport.summary import write_summary
 from hashell.client.view.attributes import write_attributes
@@ -53,6 +54,7 @@ def _written(facts: Facts, out: Outline) -> Outline:
     if shown_failures(ws):
         out.blank()
         write_failed_actions(ws, out, detail=display.detail)
+    write_fencing(facts, out)
     if display.tickets:
         write_tickets(facts, out)
     if display.bans:

@@ -108,6 +108,6 @@ def bans(facts: Facts) -> Iterator[tuple[str, Resource, Node, int, bool]]:
 def write_bans(facts: Facts, out: Outline) -> None:
     start = out.begin_some("Negative Location Constraints", blank=True)
     for id, rsc, node, _score, promoted in bans(facts):
-        how = "being promoted" if promoted else "running"
+        how = "running in Promoted role" if promoted else "running"
         out.item(f"{id}\tprevents {rsc.id} from {how} on {node_title(node, facts.display)}")
     out.end_some(start)

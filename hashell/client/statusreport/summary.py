@@ -64,7 +64,7 @@ def write_summary(facts: Facts, out: Outline) -> None:
         return
     head = head_of(facts)
     out.begin("Cluster Summary")
-    _pair(out, "Stack", f"{head.stack} ({head.daemons})" if head.daemons else head.stack)
+    _pair(out, "Stack", f"{head.stack} (Pacemaker is {head.daemons})" if head.daemons else head.stack)
     _write_dc(facts, head, out)
     _pair(out, "Last updated", head.updated + (f" on {facts.host}" if facts.host else ""))
     changed = head.changed

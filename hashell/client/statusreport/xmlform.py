@@ -44,10 +44,20 @@ def report_xml(facts: Facts) -> etree._Element:
 
 
 def _add_summary(facts: Facts, root: etree._Element) -> None:
-    if not facts.display.headers:
-        return
-    ws, head = facts.ws, head_of(facts)
     summary = etree.SubElement(root, "summary")
+    if facts.display.headers:
+        _add_head(facts, summary)
+    ws = facts.ws
+    etree.SubElement(summary, "cluster_options", {
+        "stonith-enabled": word(ws.fencing_enabled), "symmetric-cluster": word(ws.symmetric_cluster),
+        "no-quorum-policy": str(ws.no_quorum_policy), "maintenance-mode": word(ws.in_maintenance),
+        "stop-all-resources": word(ws.stop_all), "stonith-timeout-ms": str(ws.fence_timeout_ms),
+        "priority-fencing-delay-ms": str(ws.priority_fencing_ms),
+    })  # fmt: skip
+
+
+def _add_head(facts: Facts, summary: etree._Element) -> None:
+    ws, head = facts.ws, head_of(facts)
     stack = etree.SubElement(summary, "stack", type=head.stack)
     if head.daemons:
         stack.set("pacemakerd-state", head.daemons)
@@ -65,12 +75,6 @@ def _add_summary(facts: Facts, root: etree._Element) -> None:
     etree.SubElement(summary, "nodes_configured", number=str(len(ws.nodes)))
     etree.SubElement(summary, "resources_configured", number=str(ws.ninstances),
                      disabled=str(ws.disabled_resources), blocked=str(ws.blocked_resources))  # fmt: skip
-    etree.SubElement(summary, "cluster_options", {
-        "stonith-enabled": word(ws.fencing_enabled), "symmetric-cluster": word(ws.symmetric_cluster),
-        "no-quorum-policy": str(ws.no_quorum_policy), "maintenance-mode": word(ws.in_maintenance),
-        "stop-all-resources": word(ws.stop_all), "stonith-timeout-ms": str(ws.fence_timeout_ms),
-        "priority-fencing-delay-ms": str(ws.priority_fencing_ms),
-    })  # fmt: skip
 
 
 def _add_nodes(facts: Facts, root: etree._Element) -> None:
@@ -99,7 +103,7 @@ def _add_nodes(facts: Facts, root: etree._Element) -> None:
         element = etree.SubElement(nodes, "node", attributes)
         if facts.display.by_node:
             for rsc in node.running_rsc:
-                add_primitive(facts, element, rsc)
+                add_primitive(facts, element, rsc, described=True)
 
 
 def _add_attributes(facts: Facts, root: etree._Element) -> None:
@@ -170,8 +174,9 @@ def _add_failures(facts: Facts, root: etree._Element) -> None:
         })  # fmt: skip
         if entry.last_change > 0:
             element.set("last-rc-change", _iso(facts, entry.last_change))
-            element.set("queued", str(integer(xml.get("queue-time"))))
-            element.set("exec", str(integer(xml.get("exec-time"))))
+            for name, source in (("queued", "queue-time"), ("exec", "exec-time")):
+                if xml.get(source) is not None:
+                    element.set(name, str(integer(xml.get(source))))
             element.set("interval", str(entry.interval))
             element.set("task", entry.task)
 
@@ -192,7 +197,7 @@ def _add_tickets(facts: Facts, root: etree._Element) -> None:
         element = etree.SubElement(section, "ticket", id=ticket.id, status="granted" if ticket.granted else "revoked",
                                    standby=word(ticket.standby))  # fmt: skip
         if ticket.last_granted > -1:
-            element.set("last-granted", _iso(facts, ticket.last_granted))
+            element.set("last-granted", when(facts.ws, ticket.last_granted))
         for name, value in ticket.state.items():
             if name not in ("standby", "last-granted", "id"):
                 element.set(name, value)

@@ -42,9 +42,9 @@ def add_resource(facts: Facts, parent: etree._Element, rsc: Resource) -> None:
         add_primitive(facts, parent, rsc)
 
 
-def _describe(facts: Facts, element: etree._Element, rsc: Resource) -> None:
+def _describe(facts: Facts, element: etree._Element, rsc: Resource, always: bool = False) -> None:
     description = rsc.xml.get("description")
-    if description and (facts.display.detail or facts.display.description):
+    if description and (always or facts.display.detail or facts.display.description):
         element.set("description", description)
 
 
@@ -87,7 +87,7 @@ def _add_bundle(facts: Facts, parent: etree._Element, rsc: Resource) -> None:
                 add_resource(facts, inner, part)
 
 
-def add_primitive(facts: Facts, parent: etree._Element, rsc: Resource) -> None:
+def add_primitive(facts: Facts, parent: etree._Element, rsc: Resource, described: bool = False) -> None:
     role = pending_word(rsc) or Role.TEXT[shown_role(rsc)]
     attributes = {"id": rsc.display_id(), "resource_agent": agent_name(rsc), "role": role}
     target = rsc.meta.get("target-role")
@@ -103,6 +103,6 @@ def add_primitive(facts: Facts, parent: etree._Element, rsc: Resource) -> None:
     element = etree.SubElement(parent, "resource", attributes)
     if rsc.lock_node is not None:
         element.set("locked_to", rsc.lock_node.name)
-    _describe(facts, element, rsc)
+    _describe(facts, element, rsc, described)
     for node in rsc.active_nodes:
         etree.SubElement(element, "node", name=node.name, id=node.id, cached=word(node.online))

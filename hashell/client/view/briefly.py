@@ -23,7 +23,7 @@ def write_briefly(resources: list[Resource], out: Outline, display: Display, *, 
         known[agent] += 1
         place = active.setdefault(agent, Counter())
         for node in rsc.active_nodes:
-            if rsc.orig_role > Role.STOPPED:
+            if rsc.orig_role > Role.STOPPED and (node.online or node.unclean or not rsc.managed):
                 place[node.name] += 1
     for agent in sorted(known):
         if not active[agent] and totals:

@@ -48,12 +48,11 @@ class HtmlOutline(Outline):
         etree.SubElement(place, "h3").text = heading
         self._lists.append(etree.SubElement(place, "ul"))
 
-    def deeper(self) -> None:
-        items = self._lists[-1]
-        self._lists.append(etree.SubElement(items[-1], "ul") if len(items) else items)
-
-    def shallower(self) -> None:
-        self._lists.pop()
+    def begin_part(self, heading: str) -> None:
+        if heading:
+            self.begin(heading)
+        else:
+            self._lists.append(self._lists[-1])
 
     def end_in_item(self) -> None:
         self.end_some(0)
@@ -83,8 +82,8 @@ class HtmlOutline(Outline):
     def count(self) -> int:
         return len(self._lists[-1]) if self._lists else len(self.body)
 
-    def item(self, text: str, css: str = "", spans: list[tuple[str, str]] | None = None) -> None:
-        line = etree.SubElement(self._lists[-1], "li")
+    def item(self, text: str, css: str = "", spans: list[tuple[str, str]] | None = None, item_css: str = "") -> None:
+        line = etree.SubElement(self._lists[-1], "li", {"class": item_css} if item_css else {})
         if css:
             etree.SubElement(line, "span", {"class": css}).text = text
         elif spans is not None:

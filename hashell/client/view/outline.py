@@ -23,12 +23,11 @@ class Outline:
     def end(self) -> None:
         self._depth -= 1
 
-    def deeper(self) -> None:
-        """Items are one level further in from here."""
+    def begin_part(self, heading: str) -> None:
+        """Open a list below an item; '' stands for no item."""
+        if heading:
+            self.item(heading)
         self._depth += 1
-
-    def shallower(self) -> None:
-        self._depth -= 1
 
     def begin_some(self, heading: str, blank: bool = False, html: str | None = None) -> int:
         """Open a list that is left out, with the blank line before it, when nothing comes; for `end_some`."""
@@ -61,8 +60,8 @@ class Outline:
         """How much there is already; to see whether something came."""
         return len(self.lines)
 
-    def item(self, text: str, css: str = "", spans: list[tuple[str, str]] | None = None) -> None:
-        """One item. css: the class of its text on a page; spans: the page's own (class, text) pieces."""
+    def item(self, text: str, css: str = "", spans: list[tuple[str, str]] | None = None, item_css: str = "") -> None:
+        """One item. css and item_css: the class of its text and of itself on a page; spans: the page's own (class, text) pieces."""
         self.lines.append(self._bullet() + text)
 
     def blank(self) -> None:

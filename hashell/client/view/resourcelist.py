@@ -93,7 +93,7 @@ def _write_group(ws: WorkingSet, rsc: Resource, out: Outline, display: Display) 
 
 def _hidden_members(rsc: Resource, display: Display) -> list[str]:
     """How many members are left out because they run nowhere."""
-    count = 0 if display.inactive else sum(not is_active(child, False) for child in rsc.children)
+    count = 0 if display.inactive or not is_active(rsc) else sum(not is_active(child, False) for child in rsc.children)
     return [f"{count} member{'s' * (count != 1)} inactive"] if count else []
 
 
@@ -133,9 +133,9 @@ def _in_full(
     rsc: Resource, instance: Resource, promoted: list[str], started: list[str], display: Display
 ) -> bool:
     """Whether the instance needs lines of its own; otherwise its node's name goes into one of the lists."""
-    partly = is_active(instance, False)
     if display.detail:
-        return partly or display.inactive
+        return True
+    partly = is_active(instance, False)
     if rsc.unique:
         return partly or not rsc.removed
     if display.pending and instance.pending_action is not None:
@@ -208,14 +208,10 @@ def _write_bundle(ws: WorkingSet, rsc: Resource, out: Outline, display: Display)
     for replica in data.replicas:
         parts = [part for part in (replica.ip, replica.child, replica.container, replica.remote) if part is not None]
         if display.detail:
-            heading = len(data.replicas) > 1
-            if heading:
-                out.item(f"Replica[{replica.offset}]")
-            out.deeper()
+            out.begin_part(f"Replica[{replica.offset}]" if len(data.replicas) > 1 else "")
             for part in parts:
-                if display.inactive or is_active(part, False):
-                    out.item(primitive_line(ws, part, display=display), css=resource_class(part))
-            out.shallower()
+                out.item(primitive_line(ws, part, display=display), css=resource_class(part))
+            out.end()
             continue
         shown = replica.child if replica.child is not None else replica.container
         name = replica.remote.id if replica.remote is not None else replica.container.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,6 @@ from hashell.client.monitor.story import AROUND, LOG_LINES
 from hashell.client.source import FileSource, Source, embedded_dir, embedded_nodes
 from hashell.model.values import integer
 from hashell.shell.records import PeInput, Records, logs_of, read_input, stored_records
-
 
 
 class Past:
@@ -52,7 +52,7 @@ def past_of(source: Source) -> Past:
     nodes = [settings]
     if settings.embedded:
         base = settings.state_dir.parent.parent
-        nodes = embedded_nodes(base) or embedded_nodes(embedded_dir()) or [settings]
+        nodes = embedded_nodes(base) or embedded_nodes(embedded_dir(os.environ)) or [settings]
     return Past(Records("live", [(node.name, [node.pengine_dir], logs_of(node)) for node in nodes]))
 
 

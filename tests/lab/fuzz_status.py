@@ -50,7 +50,7 @@ def comparable(text: str) -> list[str]:
 def own_output(path: Path, args: list[str]) -> tuple[int, str]:
     """What ours prints, in this process; a traceback in place of it when it breaks."""
     out = io.StringIO()
-    os.environ["CIB_file"] = str(path)
+    os.environ.update(CIB_file=str(path))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         try:
             code = monitor(["--once", *(arg for arg in args if arg != "-1")])

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from hashell.tui.tables import KeyedTable
 from textual.widgets import Static
 
 from hashell.client.board import Board, FailureView, NodeView, ResourceView
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.tui.app import Monitor
 from hashell.tui.dialogs import Choose, Confirm, Details, Help
-from hashell.tui.tables import KeyedTable
 
 
 class Refused(Diagnostic):

@@ -43,7 +43,7 @@ def _answer(cib: etree._Element, loss: Loss) -> Prospect:
     seconds = int(time.time())
     now = local_now(seconds, time.localtime(seconds).tm_gmtoff)
     present = deepcopy(cib)
-    present.attrib.pop("execution-date", None)
+    present.attrib.pop("execution-date", "")
     survival = Survival(present, 0, now)
     if loss.resource and loss not in survival.losses:
         raise HashellError(Refused(what=f"the {loss.text()}", reason="it does not run there, or is not managed"))

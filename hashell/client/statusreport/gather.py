@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 async def gather(cluster: Cluster, display: Display, request: str) -> Facts:
-    """Facts of a connected cluster. Raises HashellError when the CIB cannot be had; without a fencer its part is empty."""
+    """Facts of a connected cluster; without a fencer its part is empty.
+
+    Raises HashellError when the CIB cannot be had.
+    """
     facts = facts_of(await cluster.cib(), display, int(time.time()), request)
     if cluster.live:
         facts.daemons, facts.host = "running", getattr(cluster, "node_name", "") or socket.gethostname()

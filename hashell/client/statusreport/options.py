@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+
 from hashell.client.view.display import Display
 
 

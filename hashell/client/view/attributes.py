@@ -34,7 +34,8 @@ def expected_value(ws: WorkingSet, node: Node, name: str) -> int | None:
 def _expected(rsc: Resource, name: str) -> int | None:
     if rsc.xml.get("type") not in ("ping", "pingd"):
         return None
-    params = {pair.get("name") or "": pair.get("value") or "" for pair in rsc.xml.iterfind("instance_attributes/nvpair")}
+    pairs = rsc.xml.iterfind("instance_attributes/nvpair")
+    params = {pair.get("name") or "": pair.get("value") or "" for pair in pairs}
     if params.get("name", "pingd") != name:
         return None
     hosts = params.get("host_list", "").split()

@@ -28,8 +28,8 @@ def write_briefly(resources: list[Resource], out: Outline, display: Display, *, 
     for agent in sorted(known):
         if not active[agent] and totals:
             out.item(f"0/{known[agent]}\t({agent}):\tActive")
-        for node in sorted(active[agent]):
-            number = str(active[agent][node])
+        for name in sorted(active[agent]):
+            number = str(active[agent][name])
             if totals:
                 number += f"/{known[agent]}"
-            out.item(f"{number}\t({agent}):\tActive {'' if display.by_node else node}")
+            out.item(f"{number}\t({agent}):\tActive {'' if display.by_node else name}")

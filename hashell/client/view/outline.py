@@ -61,7 +61,10 @@ class Outline:
         return len(self.lines)
 
     def item(self, text: str, css: str = "", spans: list[tuple[str, str]] | None = None, item_css: str = "") -> None:
-        """One item. css and item_css: the class of its text and of itself on a page; spans: the page's own (class, text) pieces."""
+        """One item. css and item_css: the class of its text and of itself on a page.
+
+        spans: the page's own (class, text) pieces in place of the text.
+        """
         self.lines.append(self._bullet() + text)
 
     def blank(self) -> None:

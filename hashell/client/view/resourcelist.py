@@ -81,7 +81,8 @@ def _description(rsc: Resource, display: Display) -> str:
 
 
 def _write_group(ws: WorkingSet, rsc: Resource, out: Outline, display: Display) -> None:
-    start = out.begin_some(f"Resource Group: {rsc.id}{_attributes(rsc, _hidden_members(rsc, display))}{_description(rsc, display)}")
+    words = _attributes(rsc, _hidden_members(rsc, display)) + _description(rsc, display)
+    start = out.begin_some(f"Resource Group: {rsc.id}{words}")
     if display.brief:
         write_briefly(rsc.children, out, display, totals=True)
     else:

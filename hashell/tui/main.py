@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def main(argv: list[str]) -> int:
             from hashell.tui.web import serve
 
             return serve(options, argv)
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        in_browser = "TEXTUAL_DRIVER" in os.environ
+        if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
             print("error: the monitor needs a terminal (for one look in a pipe: hashell monitor --once)",
                   file=sys.stderr)
             return int(ExitCode.USAGE)

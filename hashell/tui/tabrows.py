@@ -30,8 +30,10 @@ def problem_rows(problems: Iterable[Problem]) -> list[Row]:
 
 def event_rows(events: Iterable[Event]) -> list[Row]:
     """Newest first."""
-    rows = [Row(f"{e.when}/{e.kind}/{e.text}", ((at(e.when), "dim"), (e.kind, "mark"), (e.text, "bad" if e.bad else "")),
-                e.kind, e.subject, "", e.when) for e in events]  # fmt: skip
+    rows = []
+    for e in events:
+        cells = ((at(e.when), "dim"), (e.kind, "mark"), (e.text, "bad" if e.bad else ""))
+        rows.append(Row(f"{e.when}/{e.kind}/{e.text}", cells, e.kind, e.subject, "", e.when))
     return rows[::-1]
 
 
@@ -70,9 +72,9 @@ def ring_rows(ring: RingView | None) -> list[Row]:
     for link in ring.links:
         rtt = f"{link.latency_us / 1000:.2f} ms" if link.latency_us >= 0 else "rtt not measured"
         lost = f", {link.lost} lost" if link.lost >= 0 else ""
+        state = ("up", "ok") if link.connected else ("DOWN", "bad")
         rows.append(Row(f"link/{link.node}/{link.link}", (
-            (f"link {link.link} to {link.node}", ""), ("up" if link.connected else "DOWN", "ok" if link.connected else "bad"),
-            (rtt + lost, ""), (link.ends, "dim")), "node", link.node, link.node))  # fmt: skip
+            (f"link {link.link} to {link.node}", ""), state, (rtt + lost, ""), (link.ends, "dim")), "node", link.node, link.node))  # fmt: skip
     rows += [Row(f"fact/{name}", ((name, "dim"), (value, ""), ("", ""), ("", ""))) for name, value in ring.facts]
     return rows
 
@@ -91,8 +93,8 @@ def _agent_row(times: AgentTimes) -> Row:
         (times.agent, ""), (times.task, "mark"), (str(len(times.took)), ""), (f"{median} ms", ""),
         (f"{slow.took} ms" if slow else "-", word), (f"{times.timeout / 1000:g} s", ""),
         (f"{'█' * filled}{'·' * (10 - filled)} {times.share:4.0%}", word), (_spark(times.took), "dim"),
-        (str(times.failed or ""), "bad"), (f"{slow.resource} on {slow.node}" if slow else "", "dim")),
-        "resource", slow.resource if slow else "", slow.node if slow else "", float(slow.when) if slow else 0.0)  # fmt: skip
+        (str(times.failed or ""), "bad"), (f"{slow.resource} on {slow.node}" if slow else "", "dim")), "resource",
+        slow.resource if slow else "", slow.node if slow else "", float(slow.when) if slow else 0.0)  # fmt: skip
 
 
 def _spark(values: list[int], most: int = 16) -> str:

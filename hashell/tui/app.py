@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
+from textual.widgets import Input, Static, TabbedContent, TabPane
 
 from hashell.client.monitor.snapshot import Snapshot
 from hashell.tui.boardrows import board_columns, board_rows
@@ -19,7 +19,7 @@ from hashell.tui.commands import COMMANDS, TABS
 from hashell.tui.constraintrows import constraint_rows
 from hashell.tui.feed import Feed
 from hashell.tui.grid import Grid, Row
-from hashell.tui.header import header_text, problems_text
+from hashell.tui.header import footer_text, header_text, problems_text
 from hashell.tui.looking import LookActions
 from hashell.tui.sources import Watched
 from hashell.tui.tabrows import (
@@ -54,6 +54,7 @@ class Monitor(LookActions):
     CSS = """
     #header { height: 2; padding: 0 1; background: $panel; }
     #problems-line { height: auto; max-height: 5; padding: 0 1; }
+    #footer { height: 1; padding: 0 1; background: $panel; }
     #search { display: none; height: 3; }
     TabbedContent { height: 1fr; }
     TabPane { padding: 0; }
@@ -90,7 +91,7 @@ class Monitor(LookActions):
                         columns, empty = _COLUMNS[name]
                         yield Grid(f"{name}-grid", columns, empty=empty)
         yield Input(placeholder="show only rows with …   (Enter keeps it, Esc ends it)", id="search")
-        yield Footer(show_command_palette=False)
+        yield Static(id="footer")
 
     def _boards(self) -> ComposeResult:
         with Horizontal(id="boards", classes="alone" if len(self.views) == 1 else ""):
@@ -123,6 +124,7 @@ class Monitor(LookActions):
         self.styles_by_word = palette(theme)
         for grid in self.query(Grid):
             grid.restyle(self.styles_by_word)
+        self.query_one("#footer", Static).update(footer_text(self.styles_by_word))
         self.draw_header()
 
     # -- drawing ------------------------------------------------------------------------------------------------

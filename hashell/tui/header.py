@@ -6,6 +6,7 @@ from rich.style import Style
 from rich.text import Text
 
 from hashell.client.monitor.problems import Problem, clock
+from hashell.tui.commands import COMMANDS
 from hashell.tui.view import ClusterView
 
 
@@ -56,7 +57,8 @@ def _append_age(line: Text, view: ClusterView, age: float, now: float, styles: d
         line.append(f" STALE {age:.0f} s ", loud)
         line.append(f" {view.trouble}")
     else:
-        line.append(f"data {age:.0f} s old" if age >= 1 else "live")
+        fresh = "live" if view.is_followed else "as it is now"
+        line.append(f"data {age:.0f} s old" if age >= 1.5 else fresh)
         line.append(f"   {view.watched.name}", styles.get("dim", Style()))
 
 
@@ -71,4 +73,16 @@ def problems_text(problems: list[Problem], now: float, most: int, styles: dict[s
         text.append(f"! {problem.line(now)}", styles.get("bad" if problem.grave else "warn", Style()))
     if len(problems) > len(shown):
         text.append(f"\n… and {len(problems) - len(shown)} more: 2 lists them", styles.get("warn", Style()))
+    return text
+
+
+def footer_text(styles: dict[str, Style]) -> Text:
+    """The keys one needs most, each a thing to click on."""
+    text = Text(overflow="ellipsis", no_wrap=True)
+    for command in COMMANDS:
+        if command.footer:
+            click = Style.from_meta({"@click": f"app.{command.action}"})
+            text.append(command.label, styles.get("mark", Style()) + Style(bold=True) + click)
+            text.append(f" {command.title}", click)
+            text.append("  ")
     return text

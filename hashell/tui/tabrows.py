@@ -73,8 +73,8 @@ def ring_rows(ring: RingView | None) -> list[Row]:
         rtt = f"{link.latency_us / 1000:.2f} ms" if link.latency_us >= 0 else "rtt not measured"
         lost = f", {link.lost} lost" if link.lost >= 0 else ""
         state = ("up", "ok") if link.connected else ("DOWN", "bad")
-        rows.append(Row(f"link/{link.node}/{link.link}", (
-            (f"link {link.link} to {link.node}", ""), state, (rtt + lost, ""), (link.ends, "dim")), "node", link.node, link.node))  # fmt: skip
+        cells = ((f"link {link.link} to {link.node}", ""), state, (rtt + lost, ""), (link.ends, "dim"))
+        rows.append(Row(f"link/{link.node}/{link.link}", cells, "node", link.node, link.node))
     rows += [Row(f"fact/{name}", ((name, "dim"), (value, ""), ("", ""), ("", ""))) for name, value in ring.facts]
     return rows
 

@@ -9,6 +9,7 @@ from hashell.client.monitor.events import Event, events_between, events_of
 from hashell.client.monitor.operations import OperationLog
 from hashell.client.monitor.problems import Problem, problems_of
 from hashell.client.monitor.snapshot import Snapshot
+from hashell.client.source import LiveSource
 from hashell.tui.boardrows import Folds
 from hashell.tui.operator import Order
 from hashell.tui.sources import Watched
@@ -35,6 +36,11 @@ class ClusterView:
     @property
     def shown(self) -> Snapshot:
         return self.other if self.other is not None else self.live
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether this is a running cluster."""
+        return isinstance(self.watched.source, LiveSource)
 
     @property
     def is_present(self) -> bool:

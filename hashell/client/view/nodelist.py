@@ -128,7 +128,7 @@ def _status_spans(node: Node, health: int, display: Display) -> list[tuple[str, 
 
 def _write_node_with_resources(ws: WorkingSet, node: Node, health: int, out: Outline, display: Display) -> None:
     running = [rsc for rsc in node.running_rsc if display.detail or display.brief or not is_hidden(rsc)]
-    if display.brief and not running:
+    if display.brief and not running and not out.is_page:
         return
     out.begin(_line(node, health, display), html=f"{node_title(node, display)}:")
     out.page_only([("", "Status:"), *_status_spans(node, health, display)])

@@ -45,7 +45,8 @@ _VALUES = {"-c": "shadow", "--cib": "shadow", "-N": "node", "--node": "node", "-
            "-H": "history", "--history": "history",
            "--output-as": "form"}
 #: Commands that are programs with options of their own: word -> module with main(argv) -> int.
-PROGRAMS = {"simulate": "hashell.shell.simulate", "monitor": "hashell.tui.main", "demo": "hashell.demo"}
+PROGRAMS = {"simulate": "hashell.shell.simulate", "monitor": "hashell.tui.main",
+            "exporter": "hashell.exporter.main", "demo": "hashell.demo"}
 
 _UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)
 

@@ -89,6 +89,7 @@ class FencingView:
     client: str
     when: int
     reason: str = ""
+    microseconds: int = 0  #: of `when`
 
 
 @dataclass(frozen=True)

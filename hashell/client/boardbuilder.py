@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lxml import etree
 
@@ -33,14 +33,20 @@ def read_status(cib: etree._Element, now: float) -> WorkingSet:
 
     upgraded = copy.deepcopy(cib)
     upgrade(upgraded)
-    working_set = new_working_set(upgraded, now=from_epoch(int(now)))
+    working_set = new_working_set(upgraded, now=from_epoch(int(now), time.localtime(now).tm_gmtoff))
     unpack_cluster(working_set)
     return working_set
 
 
-def build_board(cib: etree._Element, fencing: tuple[FencingView, ...] = (), now: float | None = None) -> Board:
-    """The board of a CIB. `now` in epoch seconds, the present when None."""
+def build_board(
+    cib: etree._Element,
+    fencing: tuple[FencingView, ...] = (),
+    now: float | None = None,
+    look: Callable[[WorkingSet], object] = lambda ws: None,
+) -> Board:
+    """The board of a CIB. `now` in epoch seconds, the present when None; `look` is shown the model it is made from."""
     working_set = read_status(cib, time.time() if now is None else now)
+    look(working_set)
     dc = working_set.dc_node
     return Board(
         cluster_name=working_set.options.get("cluster-name", ""),

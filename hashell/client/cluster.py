@@ -52,6 +52,9 @@ class Cluster(ABC):
         """Return with the reason when the connection is gone."""
         raise self._needs_live("following changes")
 
+    async def alive(self) -> None:  # noqa: B027  # a file is always there
+        """Return when the cluster answers; whoever cannot wait cancels. Raises HashellError when it says it is gone."""
+
     async def close(self) -> None:  # noqa: B027  # a file has nothing to close
         """End the connection."""
 

@@ -134,6 +134,13 @@ class LiveCluster(Cluster):
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
 
+    async def alive(self) -> None:
+        try:
+            async with self._errors("the CIB manager", 30):
+                await self._cib.query("crm_config")
+        except CibError:
+            pass  # an answer, too
+
     async def wait_lost(self) -> str:
         return await asyncio.shield(self._lost)
 
@@ -341,4 +348,5 @@ def _fencing_view(record: FenceRecord) -> FencingView:
         client=record.client,
         when=int(record.date),
         reason=record.reason,
+        microseconds=round(record.date % 1 * 1e6) % 1_000_000,
     )

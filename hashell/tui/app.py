@@ -1,242 +1,231 @@
-"""`hashell monitor`: the live cluster in a terminal, problems first, with the few actions one needs at night."""
+"""`hashell monitor`: one cluster or several, live or in the past, in a terminal or a browser."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import ClassVar, Protocol
+import time
+from collections.abc import Iterable
+from functools import partial
 
-from rich.text import Text
-from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.theme import Theme
+from textual.widgets import Input, Static, TabbedContent, TabPane
 
-from hashell.client.board import Board, NodeView, ResourceView
-from hashell.model.diagnostics import HashellError
-from hashell.tui.dialogs import Choose, Confirm, Details, Help
-from hashell.tui.feed import BoardSource, Feed
-from hashell.tui.tables import KeyedTable, failure_rows, fencing_rows, node_rows, resource_rows
+from hashell.client.monitor.snapshot import Snapshot
+from hashell.tui.boardrows import board_columns, board_rows
+from hashell.tui.commands import COMMANDS, TABS
+from hashell.tui.constraintrows import constraint_rows
+from hashell.tui.feed import Feed
+from hashell.tui.grid import Grid, Row
+from hashell.tui.header import footer_text, header_text, problems_text
+from hashell.tui.looking import LookActions
+from hashell.tui.sources import Watched
+from hashell.tui.tabrows import (
+    attribute_rows,
+    event_rows,
+    fencing_rows,
+    operation_rows,
+    problem_rows,
+    ring_rows,
+    ticket_rows,
+)
+from hashell.tui.themes import THEMES, palette
+from hashell.tui.view import ClusterView
+
+_COLUMNS: dict[str, tuple[tuple[str, ...], str]] = {
+    "problems": (("Problem", "Since", "About"), "no problems"),
+    "events": (("When", "What", "Event"), "nothing has happened yet"),
+    "fencing": (("When", "Target", "Action", "Result", "By", "Asked by", "Reason"), "nothing was ever fenced"),
+    "attributes": (("Attribute", "Node", "Value", ""), "no attributes"),
+    "tickets": (("Ticket", "State", "", "Last granted"), "no tickets"),
+    "constraints": (("Graph", "Constraint", ""), "no constraints"),
+    "ring": (("Ring", "State", "", ""), "the ring's services do not answer here"),
+    "operations": (("Agent", "Operation", "Runs", "Median", "Slowest", "Timeout", "Of the timeout", "Newest",
+                    "Failed", "Slowest was"), "no operations"),
+}  # fmt: skip
 
 
-class Operator(Protocol):
-    """The changes the monitor can ask for; each raises HashellError with the reason when it is refused."""
-
-    async def move(self, resource: str, node: str) -> None: ...
-
-    async def clear(self, resource: str) -> None: ...
-
-    async def standby(self, node: str, on: bool) -> None: ...
-
-    async def cleanup(self, resource: str) -> None: ...
-
-
-class Monitor(App[int]):
-    """The monitor over one cluster. `connect` opens the source, `operator` carries out what was confirmed."""
+class Monitor(LookActions):
+    """The monitor over what is watched. `read_only` takes all actions away."""
 
     TITLE = "hashell monitor"
     CSS = """
-    #summary { height: auto; padding: 0 1; background: $primary-background; }
-    #problems { height: auto; max-height: 6; padding: 0 1; }
-    #nodes { height: auto; max-height: 12; margin-bottom: 1; }
+    #header { height: 2; padding: 0 1; background: $panel; }
+    #problems-line { height: auto; max-height: 5; padding: 0 1; }
+    #footer { height: 1; padding: 0 1; background: $panel; }
+    #search { display: none; height: 3; }
     TabbedContent { height: 1fr; }
     TabPane { padding: 0; }
+    Tab { padding: 0 0 0 1; }
+    #boards { height: 1fr; }
+    .cluster { width: 1fr; }
+    .card { height: 1; padding: 0 1; background: $boost; }
+    .alone .card { display: none; }
     """
-    ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "Quit"),
-        Binding("question_mark", "help", "Help"),
-        Binding("enter", "details", "Details", show=False),
-        Binding("m", "move", "Move"),
-        Binding("u", "clear", "Undo move"),
-        Binding("s", "standby", "Standby/online"),
-        Binding("c", "cleanup", "Clean up"),
-        Binding("1", "tab('resources')", "Resources", show=False),
-        Binding("2", "tab('failures')", "Failures", show=False),
-        Binding("3", "tab('fencing')", "Fencing", show=False),
-        Binding("n", "focus_nodes", "Nodes", show=False),
-    ]
-    KEYS: ClassVar[list[tuple[str, str]]] = [
-        ("n", "go to the nodes"),
-        ("1 2 3", "resources, failed operations, fencing history"),
-        ("Enter", "details of the row"),
-        ("m", "move the resource to another node"),
-        ("u", "remove the constraints that a move left behind"),
-        ("s", "put the node in standby, or back online"),
-        ("c", "clean up the failures of the resource"),
-        ("Ctrl+p", "command palette and themes"),
-        ("q", "quit"),
+    BINDINGS = [
+        Binding(c.key, c.action, c.title, show=c.footer, key_display=c.label if c.footer else None) for c in COMMANDS
     ]
 
-    def __init__(self, connect: Callable[[], Awaitable[BoardSource]], operator: Operator, name: str = "") -> None:
+    def __init__(self, watched: list[Watched], *, read_only: bool = False, theme: str = "") -> None:
         super().__init__()
-        self._operator = operator
-        self._source_name = name
-        self._trouble = "connecting"
-        self.board = Board()
-        self.feed = Feed(connect, self._board_came, self._state_came)
+        self.views = [ClusterView(one) for one in watched]
+        self.feeds = [Feed(view.watched.connect, partial(self._came, view), partial(self._state, view))
+                      for view in self.views]
+        self.read_only = read_only
+        self.styles_by_word = {}
+        self._wanted_theme = theme or THEMES[0].name
+        for one in THEMES:
+            self.register_theme(one)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="summary")
-        yield Static(id="problems")
-        yield KeyedTable(("Node", "State", "", "Running"), "nodes")
-        with TabbedContent(initial="resources"):
-            with TabPane("Resources", id="resources"):
-                yield KeyedTable(("Resource", "State", "Node", "Marks", "Agent"), "resource-table")
-            with TabPane("Failed operations", id="failures"):
-                yield KeyedTable(("Resource", "Node", "Operation", "Result", "Reason", "When"), "failure-table")
-            with TabPane("Fencing", id="fencing"):
-                yield KeyedTable(("When", "Target", "Action", "Result", "By", "Asked by", "Reason"), "fencing-table")
-        yield Footer()
+        yield Static(id="header")
+        yield Static(id="problems-line")
+        with TabbedContent(initial="board"):
+            for number, (name, title) in enumerate(TABS, start=1):
+                with TabPane(f"{number} {title}", id=name):
+                    if name == "board":
+                        yield from self._boards()
+                    else:
+                        columns, empty = _COLUMNS[name]
+                        yield Grid(f"{name}-grid", columns, empty=empty)
+        yield Input(placeholder="show only rows with …   (Enter keeps it, Esc ends it)", id="search")
+        yield Static(id="footer")
+
+    def _boards(self) -> ComposeResult:
+        with Horizontal(id="boards", classes="alone" if len(self.views) == 1 else ""):
+            for index in range(len(self.views)):
+                with Vertical(classes="cluster"):
+                    yield Static(id=f"card-{index}", classes="card")
+                    yield Grid(f"board-{index}", ("Resource",), cells=True, empty="no resources")
 
     def on_mount(self) -> None:
-        self._draw()
-        self.run_worker(self.feed.run(), exclusive=True, group="feed")
-        self.set_interval(1.0, self._draw_summary)
-        self.query_one("#resource-table").focus()
+        self.theme_changed_signal.subscribe(self, self._restyle)
+        self.theme = self._wanted_theme if self._wanted_theme in self.available_themes else THEMES[0].name
+        self._restyle(self.current_theme)
+        for feed in self.feeds:
+            self.run_worker(feed.run(), group="feed")
+        self.set_interval(0.5, self.draw_header)
+        self.draw()
+        self.board_grid().focus()
 
-    # -- data ---------------------------------------------------------------------------------------------
+    # -- data ---------------------------------------------------------------------------------------------------
 
-    def _board_came(self, board: Board) -> None:
-        self.board, self._trouble = board, ""
-        self._draw()
+    def _came(self, view: ClusterView, shot: Snapshot) -> None:
+        view.came(shot)
+        self.draw()
 
-    def _state_came(self, trouble: str) -> None:
-        self._trouble = trouble
-        self._draw_summary()
+    def _state(self, view: ClusterView, trouble: str) -> None:
+        view.trouble = trouble
+        self.draw_header()
 
-    def _draw(self) -> None:
-        self._draw_summary()
-        self._table("nodes").show(node_rows(self.board))
-        self._table("resource-table").show(resource_rows(self.board))
-        self._table("failure-table").show(failure_rows(self.board))
-        self._table("fencing-table").show(fencing_rows(self.board))
+    def _restyle(self, theme: Theme) -> None:
+        self.styles_by_word = palette(theme)
+        for grid in self.query(Grid):
+            grid.restyle(self.styles_by_word)
+        self.query_one("#footer", Static).update(footer_text(self.styles_by_word))
+        self.draw_header()
 
-    def _table(self, table_id: str) -> KeyedTable:
-        return self.query_one(f"#{table_id}", KeyedTable)
+    # -- drawing ------------------------------------------------------------------------------------------------
 
-    def _draw_summary(self) -> None:
-        board = self.board
-        line = Text(board.cluster_name or self._source_name or "cluster", style="bold")
-        line.append(f"   DC {board.dc or 'none'}", style="" if board.dc else "bold red")
-        line.append("   quorum yes" if board.have_quorum else "   quorum NO", "" if board.have_quorum else "bold red")
-        online = sum(node.state == "online" for node in board.nodes)
-        line.append(f"   nodes {online}/{len(board.nodes)} online")
-        if board.maintenance:
-            line.append("   MAINTENANCE", style="bold blue")
-        if self._trouble:
-            line.append(f"   STALE {self.feed.age:.0f} s", style="bold red reverse")
-        self.query_one("#summary", Static).update(line)
-        lines = ([self._trouble] if self._trouble else []) + board.problems
-        self.query_one("#problems", Static).update(
-            Text("\n".join(f"! {p}" for p in lines[:5]) + (f"\n… and {len(lines) - 5} more" if len(lines) > 5 else ""),
-                 style="red")
-            if lines else Text("no problems", style="green")
-        )  # fmt: skip
-
-    # -- selection ----------------------------------------------------------------------------------------
-
-    def _resource(self) -> ResourceView | None:
-        key = self._table("resource-table").selected
-        return next((r for r in self.board.resources if r.key == key), None)
-
-    def _node(self) -> NodeView | None:
-        name = self._table("nodes").selected
-        return next((n for n in self.board.nodes if n.name == name), None)
-
-    def action_tab(self, tab: str) -> None:
-        self.query_one(TabbedContent).active = tab
-        self._table(tab.removesuffix("s") + "-table").focus()
-
-    def action_focus_nodes(self) -> None:
-        self._table("nodes").focus()
-
-    def action_help(self) -> None:
-        self.push_screen(Help(self.KEYS))
-
-    def on_data_table_row_selected(self) -> None:
-        self.action_details()
-
-    def action_details(self) -> None:
-        if self._table("nodes").has_focus and (node := self._node()):
-            here = [r.id for r in self.board.resources if node.name in r.nodes and r.kind == "primitive"]
-            rows = [("state", node.state), ("id", node.id), ("DC", "yes" if node.dc else ""), ("runs", " ".join(here))]
-            self.push_screen(Details(f"node {node.name}", rows))
-        elif self._table("resource-table").has_focus and (resource := self._resource()):
-            failures = [f"{f.operation} on {f.node}: {f.rc_text} {f.reason}" for f in self.board.failures
-                        if f.resource == resource.id]
-            rows = [
-                ("agent", resource.agent), ("role", resource.role), ("node", " ".join(resource.nodes)),
-                ("target-role", resource.target_role), ("marks", ", ".join(resource.flags())),
-                ("failures", "; ".join(failures)),
-            ]  # fmt: skip
-            self.push_screen(Details(f"{resource.kind} {resource.id}", rows))
-
-    # -- actions ------------------------------------------------------------------------------------------
-
-    def action_move(self) -> None:
-        resource = self._movable()
-        if resource is None:
-            self.notify("select a resource first", severity="warning")
+    def draw(self) -> None:
+        """Bring what is on the screen up to date; what is hidden waits until it is looked at."""
+        if not self.is_running or not self.screen_stack:
             return
-        targets = [(n.name, n.name) for n in self.board.nodes if n.state == "online" and n.name not in resource.nodes]
-        if not targets:
-            self.notify(f"no other online node can take {resource.id}", severity="warning")
+        self.draw_header()
+        tab = self.tab
+        if tab == "board":
+            for index, view in enumerate(self.views):
+                board = view.shown.board
+                rows = board_rows(board, view.folds, only_problems=self.only_problems, text=self.wanted)
+                self.board_grid(index).show(rows, board_columns(board))
             return
+        rows = self._rows(tab)
+        if self.wanted:
+            rows = [row for row in rows if any(self.wanted.lower() in text.lower() for text, _ in row.cells)]
+        self.query_one(f"#{tab}-grid", Grid).show(rows)
 
-        def chosen(node: str | None) -> None:
-            if node:
-                self._confirm(
-                    f"Move {resource.id} to {node}?", "A constraint keeps it there until it is undone with u.",
-                    f"{resource.id} moves to {node}", lambda: self._operator.move(resource.id, node),
-                )  # fmt: skip
+    def _rows(self, tab: str) -> list[Row]:
+        view = self.view
+        shot = view.shown
+        match tab:
+            case "problems":
+                return problem_rows(view.problems())
+            case "events":
+                return event_rows(view.events())
+            case "fencing":
+                return fencing_rows(shot.board)
+            case "attributes":
+                return attribute_rows(shot)
+            case "tickets":
+                return ticket_rows(shot)
+            case "constraints":
+                return constraint_rows(shot.cib)
+            case "ring":
+                return ring_rows(shot.ring)
+            case _:
+                return operation_rows(view.operation_log())
 
-        self.push_screen(Choose(f"Move {resource.id} to which node?", targets), chosen)
-
-    def _movable(self) -> ResourceView | None:
-        """The top-level resource of the selected row: members move with their group."""
-        selected = self._resource()
-        if selected is None or selected.depth == 0:
-            return selected
-        index = self.board.resources.index(selected)
-        return next((r for r in reversed(self.board.resources[:index]) if r.depth == 0), selected)
-
-    def action_clear(self) -> None:
-        if resource := self._movable():
-            self._confirm(
-                f"Remove the move and ban constraints of {resource.id}?", "It may move back.",
-                f"constraints of {resource.id} removed", lambda: self._operator.clear(resource.id),
-            )  # fmt: skip
-
-    def action_standby(self) -> None:
-        node = self._node()
-        if node is None:
-            self.notify("select a node first (n)", severity="warning")
+    def draw_header(self) -> None:
+        if not self.is_running or not self.screen_stack:
             return
-        on = node.state != "standby"
-        question = f"Put {node.name} in standby?" if on else f"Bring {node.name} back online?"
-        effect = f"{node.running} resource(s) leave it." if on else "It may take resources again."
-        self._confirm(
-            question, effect, f"{node.name}: {'standby' if on else 'online'}",
-            lambda: self._operator.standby(node.name, on),
-        )  # fmt: skip
+        now, main = time.time(), self.screen_stack[0]
+        view, styles = self.view, self.styles_by_word
+        age = self.feeds[self.current].age
+        text = header_text(view, age, now, styles, self.read_only or view.watched.operator is None, self.busy)
+        main.query_one("#header", Static).update(text)
+        most = 3 if self.size.height < 40 else 5
+        main.query_one("#problems-line", Static).update(problems_text(view.problems(), now, most, styles))
+        if len(self.views) > 1:
+            for index, one in enumerate(self.views):
+                board = one.shown.board
+                mark = "▶ " if index == self.current else "  "
+                state = f"STALE {self.feeds[index].age:.0f} s" if one.trouble else f"{len(one.problems())} problem(s)"
+                main.query_one(f"#card-{index}", Static).update(
+                    f"{mark}{board.cluster_name or one.watched.name}  DC {board.dc or 'NONE'}  {state}")
 
-    def action_cleanup(self) -> None:
-        if resource := self._resource():
-            self._confirm(
-                f"Clean up the failures of {resource.id}?", "Its state is probed again.",
-                f"{resource.id} cleaned up", lambda: self._operator.cleanup(resource.id),
-            )  # fmt: skip
+    def board_grid(self, index: int | None = None) -> Grid:
+        chosen = self.current if index is None else index
+        return self.screen_stack[0].query_one(f"#board-{chosen}", Grid)
 
-    def _confirm(self, question: str, effect: str, done: str, act: Callable[[], Awaitable[None]]) -> None:
-        async def carry_out() -> None:
-            try:
-                await act()
-            except HashellError as error:
-                self.notify(str(error), severity="error", timeout=10)
-            else:
-                self.notify(done)
+    @property
+    def tab(self) -> str:
+        return str(self.screen_stack[0].query_one(TabbedContent).active)
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.run_worker(carry_out())
+    # -- events of widgets --------------------------------------------------------------------------------------
 
-        self.push_screen(Confirm(question, effect), answered)
+    def on_tabbed_content_tab_activated(self) -> None:
+        self.draw()
+
+    def on_grid_chosen(self) -> None:
+        self.action_story()
+
+    def on_descendant_focus(self) -> None:
+        focused = self.focused
+        if isinstance(focused, Grid) and (focused.id or "").startswith("board-"):
+            index = int((focused.id or "").removeprefix("board-"))
+            if index != self.current:
+                self.current = index
+                self.draw_header()
+
+    def on_resize(self) -> None:
+        self.draw_header()
+
+    def action_next_theme(self) -> None:
+        names = [theme.name for theme in THEMES]
+        here = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(here + 1) % len(names)]
+        self.notify(f"theme {self.theme}")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a question is open only its own keys count."""
+        open_question = len(self.screen_stack) > 1
+        return not (open_question and any(action == c.action.partition("(")[0] for c in COMMANDS))
+
+    def get_system_commands(self, screen: Screen) -> Iterable[SystemCommand]:
+        yield from super().get_system_commands(screen)
+        for command in COMMANDS:
+            if command.action not in ("command_palette", "quit", "help"):
+                yield SystemCommand(f"{command.title} ({command.label})", command.help,
+                                    partial(self.run_action, command.action))  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Label, OptionList, Static
+from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 _BOX = """
@@ -19,6 +19,8 @@ _BOX = """
 {name} Button {{ margin-right: 2; }}
 {name} Label {{ width: auto; max-width: 100%; }}
 {name} OptionList {{ width: 44; height: auto; max-height: 14; }}
+{name} Input {{ width: 44; }}
+{name} VerticalScroll {{ width: 76; max-width: 100%; height: auto; max-height: 100%; }}
 """
 
 
@@ -51,6 +53,33 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
+class TypeName(ModalScreen[bool]):
+    """Confirms what cannot be taken back: the name has to be typed."""
+
+    DEFAULT_CSS = _BOX.format(name="TypeName")
+    BINDINGS = [Binding("escape", "cancel", "Cancel")]
+
+    def __init__(self, question: str, effect: str, name: str) -> None:
+        super().__init__()
+        self._question, self._effect, self._wanted = question, effect, name
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(self._question, markup=False)
+            yield Label(self._effect, markup=False)
+            yield Input(placeholder=f"type {self._wanted} and Enter, or Escape")
+            yield Label("", id="wrong", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.value.strip() == self._wanted:
+            self.dismiss(True)
+        else:
+            self.query_one("#wrong", Label).update(f"'{event.value}' is not {self._wanted}")
+
+    def action_cancel(self) -> None:
+        self.dismiss(False)
+
+
 class Choose(ModalScreen[str]):
     """Asks for one of several names; '' when cancelled."""
 
@@ -74,48 +103,20 @@ class Choose(ModalScreen[str]):
 
 
 class Help(ModalScreen[None]):
-    """The keys, and what the words and colours mean."""
+    """The keys."""
 
     DEFAULT_CSS = _BOX.format(name="Help")
     BINDINGS = [Binding("escape,q,question_mark,enter", "close", "Close")]
 
-    def __init__(self, keys: list[tuple[str, str]]) -> None:
+    def __init__(self, lines: list[str]) -> None:
         super().__init__()
-        self._keys = keys
+        self._lines = lines
 
     def compose(self) -> ComposeResult:
-        lines = ["hashell monitor", ""]
-        lines += [f"  {key:<10} {text}" for key, text in self._keys]
-        lines += [
-            "",
-            "  Every change asks first. The view follows the cluster by itself;",
-            "  when the connection is lost the last known state stays, marked STALE.",
-            "",
-            "  Escape closes this page.",
-        ]
-        with Vertical():
+        lines = ["hashell monitor", "", *self._lines, "",
+                 "Every change asks first. When the connection is lost the last known state stays, marked STALE."]
+        with Vertical(), VerticalScroll():
             yield Static("\n".join(lines), markup=False)
-
-    def action_close(self) -> None:
-        self.dismiss(None)
-
-
-class Details(ModalScreen[None]):
-    """Everything the board knows about one row."""
-
-    DEFAULT_CSS = _BOX.format(name="Details")
-    BINDINGS = [Binding("escape,q,enter", "close", "Close")]
-
-    def __init__(self, title: str, rows: list[tuple[str, str]]) -> None:
-        super().__init__()
-        self._title, self._rows = title, rows
-
-    def compose(self) -> ComposeResult:
-        width = max((len(name) for name, _ in self._rows), default=0)
-        body = "\n".join(f"{name:<{width}}  {value}" for name, value in self._rows if value)
-        with Vertical():
-            yield Label(self._title, markup=False)
-            yield Static(f"\n{body}\n\nEscape closes.", markup=False)
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -1,113 +1,92 @@
-"""`hashell monitor`: its options, and the cluster it is connected to."""
+"""`hashell monitor`: its options, and the clusters it looks at."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import copy
+import os
 import sys
-from collections.abc import Callable
+from pathlib import Path
 
-from hashell.client.changes import Cib
-from hashell.client.cluster import Cluster, open_cluster
+from hashell.client.cluster import open_cluster
 from hashell.client.source import FileSource, Source, find_source
+from hashell.client.statusreport.options import add_options
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
 
-
-class ClusterOperator:
-    """Carries out what was confirmed, each change over a connection of its own."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    async def _change(self, edit: Callable[[Cib], object]) -> None:
-        cluster = await open_cluster(self._source)
-        try:
-            old = await cluster.cib()
-            changed = Cib(copy.deepcopy(old))
-            edit(changed)
-            await cluster.commit(old, changed.root)
-        finally:
-            await cluster.close()
-
-    async def move(self, resource: str, node: str) -> None:
-        await self._change(lambda cib: cib.prefer(cib.movable(resource), node))
-
-    async def clear(self, resource: str) -> None:
-        await self._change(lambda cib: cib.clear(resource))
-
-    async def standby(self, node: str, on: bool) -> None:
-        await self._change(lambda cib: cib.set_node_attribute(node, "standby", "on" if on else None))
-
-    async def cleanup(self, resource: str) -> None:
-        cluster = await open_cluster(self._source)
-        try:
-            await cluster.cleanup(resource)
-        finally:
-            await cluster.close()
+_EPILOG = """\
+Without options the cluster of this machine is followed: a running one, the file of CIB_file, or a running embedded
+node. Keys: `?` in the monitor. With --once the options of crm_mon choose what is printed.
+"""
 
 
-class FileBoard:
-    """A CIB file does not tell when it changes: its time of change is looked at every `poll_seconds` instead."""
-
-    def __init__(self, cluster: Cluster, source: FileSource, poll_seconds: float = 1.0) -> None:
-        self._poll_seconds = poll_seconds
-        self._callback: Callable[[], None] = lambda: None
-        self._cluster, self._path = cluster, source.path
-        self._seen = self._path.stat().st_mtime_ns
-        self.board = cluster.board
-
-    def on_change(self, callback: Callable[[], None]) -> None:
-        self._callback = callback
-
-    async def wait_lost(self) -> str:
-        while True:
-            await asyncio.sleep(self._poll_seconds)
-            try:
-                now = self._path.stat().st_mtime_ns
-            except OSError as error:
-                return f"{self._path}: {error.strerror}"
-            if now != self._seen:
-                self._seen = now
-                self._callback()
-
-    async def close(self) -> None:
-        await self._cluster.close()
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hashell monitor", description="The cluster at a glance.", epilog=_EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    source = parser.add_argument_group("what to look at")
+    source.add_argument("-N", "--node", default="", help="the embedded node to talk to")
+    source.add_argument("-x", "--file", metavar="FILE", default="", help="a CIB file")
+    source.add_argument("-p", "--inputs", metavar="FOLDER", default="", help="a folder of saved policy inputs")
+    source.add_argument("-C", "--cluster", metavar="WHAT", action="append", default=[],
+                        help="a node name, CIB file or folder of policy inputs; several are shown side by side")
+    look = parser.add_argument_group("how to look")
+    look.add_argument("--theme", default="", help="colours; `safe` can be told apart by everyone")
+    look.add_argument("--read-only", action="store_true", help="no actions")
+    web = parser.add_argument_group("in the browser")
+    web.add_argument("--web", action="store_true", help="serve the monitor to a browser")
+    web.add_argument("--host", default="127.0.0.1", help="the address to listen on (this machine only)")
+    web.add_argument("--port", type=int, default=8089, help="the port to listen on (8089)")
+    web.add_argument("--actions", action="store_true", help="allow actions in the browser")
+    once = parser.add_argument_group("print once")
+    once.add_argument("-1", "--once", action="store_true", help="print the status and end")
+    once.add_argument("--output-as", choices=("text", "json", "xml", "html"), default="text")
+    add_options(once)
+    return parser
 
 
 def main(argv: list[str]) -> int:
     """Run the monitor. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="hashell monitor", description="The live cluster in the terminal.")
-    parser.add_argument("-N", "--node", default="", help="the embedded node to talk to")
     try:
-        options = parser.parse_args(argv)
+        options = build_parser().parse_args(argv)
     except SystemExit as error:
         return int(ExitCode.USAGE) if error.code else 0
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print("error: the monitor needs a terminal (for one look in a pipe: hashell status)", file=sys.stderr)
-        return int(ExitCode.USAGE)
-    source = find_source(node=options.node)
     try:
-        asyncio.run(_reachable(source))
-        return _watch(source)
+        if options.once:
+            from hashell.tui.once import print_once
+
+            return print_once(single_source(options), options, " ".join(["hashell monitor", *argv]))
+        if options.web:
+            from hashell.tui.web import serve
+
+            return serve(options, argv)
+        in_browser = "TEXTUAL_DRIVER" in os.environ
+        if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            print("error: the monitor needs a terminal (for one look in a pipe: hashell monitor --once)",
+                  file=sys.stderr)
+            return int(ExitCode.USAGE)
+        from hashell.tui.start import watch
+
+        return watch(options)
     except HashellError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)
 
 
-async def _reachable(source: Source) -> None:
+def single_source(options: argparse.Namespace) -> Source:
+    """The one source that the options name."""
+    if options.file:
+        return FileSource(Path(options.file))
+    return find_source(node=options.node)
+
+
+async def reachable(source: Source) -> None:
     """A cluster that cannot be reached at the start is an error; one lost later is waited for."""
     cluster = await open_cluster(source)
     await cluster.close()
 
 
-def _watch(source: Source) -> int:
-    from hashell.tui.app import Monitor
-    from hashell.tui.feed import BoardSource
-
-    async def connect() -> BoardSource:
-        cluster = await open_cluster(source)
-        return FileBoard(cluster, source) if isinstance(source, FileSource) else cluster
-
-    return Monitor(connect, ClusterOperator(source), str(source)).run() or 0
+def check_reachable(source: Source) -> None:
+    """Raises HashellError when there is nothing to look at."""
+    asyncio.run(reachable(source))

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hashell.tui.tables import KeyedTable
 
 from hashell.client.cluster import open_cluster
 from hashell.client.source import FileSource
 from hashell.model.diagnostics import HashellError
 from hashell.tui.app import Monitor
 from hashell.tui.main import ClusterOperator, FileBoard
-from hashell.tui.tables import KeyedTable
 
 CIB = """<cib crm_feature_set="3.20.0" validate-with="pacemaker-4.0" admin_epoch="0" epoch="1" num_updates="0">
  <configuration><crm_config/>

@@ -108,7 +108,8 @@ class Survival:
         for loss in self.losses:
             yield self._outcome(loss)
 
-    def _outcome(self, loss: Loss) -> Outcome:
+    def with_loss(self, loss: Loss) -> _Element:
+        """A copy of the CIB in which the loss has happened and nothing was done about it yet."""
         cib = deepcopy(self.cib)
         recorder = Recorder(cib, self.now.epoch())
         for name in loss.nodes:
@@ -120,7 +121,10 @@ class Survival:
             cib.set("have-quorum", "0")
         if loss.resource:
             self._fail(recorder, loss)
-        ws = self._decide(cib)
+        return cib
+
+    def _outcome(self, loss: Loss) -> Outcome:
+        ws = self._decide(self.with_loss(loss))
         outcome = Outcome(loss, quorum=ws.quorate)
         compare(self.places, places(ws), outcome)
         outcome.restarted = restarted(ws, loss)

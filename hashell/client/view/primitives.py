@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hashell.client.view.display import Display
 from hashell.model.outcomes import exit_words
 from hashell.model.values import is_true
 from hashell.stack.pengine.kinds import Role, Variant, parse_role
@@ -56,6 +57,24 @@ def agent_name(rsc: Resource) -> str:
     return ":".join(part for part in parts if part)
 
 
+def resource_class(rsc: Resource) -> str:
+    """The class of a resource's text on a page."""
+    if not rsc.managed:
+        return "rsc-managed"
+    if rsc.failed:
+        return "rsc-failed"
+    if rsc.variant == Variant.PRIMITIVE and not rsc.active_nodes:
+        return "rsc-failed"
+    if len(rsc.active_nodes) > 1:
+        return "rsc-multiple"
+    return "rsc-failure-ignored" if rsc.ignore_failure else "rsc-ok"
+
+
+def pending_word(rsc: Resource) -> str:
+    """The state that an operation under way makes of a resource, or ''."""
+    return _PENDING.get(rsc.pending_action or "", "")
+
+
 def _flags(rsc: Resource, node: Node | None, pending: bool) -> list[str]:
     flags = []
     if node is not None and not node.online and node.unclean:
@@ -87,14 +106,15 @@ def primitive_line(
     *,
     name: str | None = None,
     node: Node | None = None,
-    pending: bool = False,
+    display: Display,
 ) -> str:
     """The line of a primitive; a bundle's replica gives its own name and its container's node."""
+    pending = display.pending
     several = len(rsc.active_nodes) > 1
     if name is None:
         name = rsc.display_id()
         node = active_node(rsc) or rsc.pending_node
-    node = None if several else node or rsc.lock_node
+    node = None if several or display.by_node else node or rsc.lock_node
     role = shown_role(rsc)
     text = f"{name}\t({agent_name(rsc)}):\t"
     if rsc.removed:
@@ -114,10 +134,11 @@ def primitive_line(
     flags = _flags(rsc, node, pending)
     if flags:
         text += f" ({', '.join(flags)})"
-    if several:
+    if several or display.by_node or display.detail or display.description:
         description = rsc.xml.get("description")
         if description:
             text += f" ({description})"
+    if several and not display.by_node:
         text += f" [ {' '.join(each.name for each in rsc.active_nodes)} ]"
     return text
 

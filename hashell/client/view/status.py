@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.client.view.attributes import write_attributes, write_failcounts, write_failed_actions
+from hashell.client.view.attributes import write_attributes
+from hashell.client.view.display import Display
+from hashell.client.view.failures import has_history, write_failcounts, write_failed_actions
 from hashell.client.view.nodelist import write_nodes
 from hashell.client.view.resourcelist import write_resources
 from hashell.stack.pengine.unpack.entry import Entry
@@ -25,12 +27,17 @@ def write_status(
 ) -> None:
     """The node and resource lists below a heading, with node attributes and failures when asked for."""
     out.begin(heading)
-    write_nodes(ws, out)
-    write_resources(ws, out, pending=pending)
+    display = Display(pending=pending)
+    if write_nodes(ws, out, display):
+        out.blank()
+    out.begin("Full List of Resources")
+    write_resources(ws, out, display)
+    out.end()
     if attributes:
-        write_attributes(ws, out)
+        write_attributes(ws, out, display)
     if failures:
-        write_failcounts(ws, out)
+        if has_history(ws):
+            write_failcounts(ws, out, display)
         if any(not Entry(xml).is_masked_probe() for xml in ws.failed):
             out.blank()
             write_failed_actions(ws, out)

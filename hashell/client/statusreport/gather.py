@@ -1,0 +1,41 @@
+"""Collects what a status report needs from a cluster or a CIB file."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from hashell.client.boardbuilder import read_status
+from hashell.client.statusreport.facts import Facts
+from hashell.model.diagnostics import HashellError
+from hashell.stack.pengine.unpack.constraints import unpack_constraint_section
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+    from hashell.client.cluster import Cluster
+    from hashell.client.view.display import Display
+
+
+async def gather(cluster: Cluster, display: Display, request: str) -> Facts:
+    """Facts of a connected cluster; without a fencer its part is empty.
+
+    Raises HashellError when the CIB cannot be had.
+    """
+    facts = facts_of(await cluster.cib(), display, int(time.time()), request)
+    if cluster.live:
+        facts.daemons, facts.host = "running", getattr(cluster, "node_name", "") or socket.gethostname()
+        try:
+            facts.fencing = await cluster.fencing_history()
+        except HashellError:
+            facts.fencing = []
+    return facts
+
+
+def facts_of(cib: etree._Element, display: Display, now: int, request: str = "hashell monitor --once") -> Facts:
+    """Facts of a CIB alone. now: epoch seconds."""
+    ws = read_status(cib, now)
+    if ws.accepted and (display.bans or display.tickets):
+        unpack_constraint_section(ws)  # as the original does: what lost tickets fence is unclean only then
+    return Facts(ws=ws, cib=cib, display=display, now=now, request=request)

@@ -88,7 +88,7 @@ def _child_faults(element: _Element, shape: Shape) -> Iterator[Finding]:
             yield element, f"there is more than one <{tag}> in <{element.tag}>", "write it once"
     for tag, often in shape.children.items():
         if often in ("+", "!") and tag not in counts:
-            yield element, f"<{element.tag}> has no <{tag}>", f"add one"
+            yield element, f"<{element.tag}> has no <{tag}>", "add one"
 
 
 def _combination_faults(element: _Element) -> Iterator[Finding]:
@@ -226,8 +226,7 @@ def _operation(element: _Element) -> tuple[str, str] | None:
 
 
 _COMBINATIONS = {
-    **{tag: _set for tag in ("cluster_property_set", "instance_attributes", "meta_attributes", "utilization",
-                             "resource_set")},
+    **dict.fromkeys(("cluster_property_set", "instance_attributes", "meta_attributes", "utilization", "resource_set"), _set),
     "nvpair": _nvpair, "primitive": _primitive, "clone": _clone, "master": _clone, "bundle": _bundle,
     "rsc_location": _location, "rsc_colocation": _pair("rsc", "with-rsc"), "rsc_order": _pair("first", "then"),
     "rsc_ticket": _ticket, "rule": _rule, "expression": _expression, "date_expression": _date,

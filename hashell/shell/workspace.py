@@ -177,6 +177,8 @@ class Workspace:
                 self.session.out(f"  {line}")
 
     def _approve(self, force: bool) -> None:
+        from hashell.shell.diagnostics import NotCommitted
+
         if self.incomplete:
             raise HashellError(NotCommitted(errors=1, forcible=False, missing=self.incomplete))
         refused, found = self.findings()
@@ -189,8 +191,6 @@ class Workspace:
         fatal = any(getattr(f, "fatal", False) for f in errors)
         forced = force or self.session.options.force
         if refused or fatal or (errors and not forced and not self._insist()):
-            from hashell.shell.diagnostics import NotCommitted
-
             count = len(refused) + len(errors)
             raise HashellError(NotCommitted(errors=count, forcible=not refused and not fatal))
         if errors and forced:

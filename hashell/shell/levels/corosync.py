@@ -28,9 +28,10 @@ def corosync_level() -> Level:
     return Level("corosync", "look at the ring: membership, quorum, configuration", (
         Command("status", "corosync:status", "show the state of the ring",
                 (Argument("PART", "", ("ring", "quorum", "cpg", "qdevice", "qnetd"), optional=True),),
-                "status [ring|quorum|cpg|qdevice|qnetd] [--output-as=text|json|xml]\n\nring: the links to the other nodes with "
-                "their loss, round trip and MTU, times when this node did not run, and one sentence of advice;\n"
-                "quorum: votes; cpg: which processes are in which groups;\nqdevice and qnetd: the quorum device, which is a program of its own.",
+                "status [ring|quorum|cpg|qdevice|qnetd] [--output-as=text|json|xml]\n\nring: the links to the other "
+                "nodes with their loss, round trip and MTU, times when this node did not run, and one sentence of advice;\n"
+                "quorum: votes; cpg: which processes are in which groups;\n"
+                "qdevice and qnetd: the quorum device, which is a program of its own.",
                 example="status quorum", needs="cluster"),
         Command("tune", "corosync:tune", "propose a token timeout from what the ring has measured", (),
                 "tune [--output-as=text|json|xml]\n\nChanges nothing: it prints the lines for corosync.conf.",

@@ -80,7 +80,7 @@ def _play(up: Callable[[int], list[Host]]) -> set[Told]:
     wait_for("the fencing told", lambda: _happened(hosts[:1], "CRM_alert_kind=fencing"))
     hosts[1].kill()
     wait_for("the loss told", lambda: _happened(hosts[:1], "CRM_alert_kind=node", "CRM_alert_desc=lost"))
-    told = {run for run in _told(first)}
+    told = set(_told(first))
     peerlab.down()
     return told
 

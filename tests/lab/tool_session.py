@@ -247,7 +247,7 @@ def both(only: str = "") -> tuple[list[Answer], list[Answer]]:
 
 
 def _led_by_node1(up: Callable[[int], list[Host]]) -> Host:
-    """node1 of two that are up, being the DC: elections are a matter of chance, and the order of the status with them."""
+    """node1 of two that are up, being the DC: elections, and the order of the status with them, go by chance."""
     for _ in range(_TRIES):
         peerlab.down()
         host = up(2)[0]

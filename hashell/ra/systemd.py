@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ _REFUSED = (
 _NO_UNIT = (f"{_SERVICE}.NoSuchUnit", f"{_SERVICE}.LoadFailed", f"{_SERVICE}.UnitMasked")
 _LONGEST_LOOK_SECONDS = 2.0
 _JOBS_REMEMBERED = 256
-_METADATA_SECONDS = 30.0
+_DESCRIPTION = re.compile(r"^Description[ \t]*=[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+_SPECIFIER = re.compile("%.")
 
 
 def unit_name(agent: str) -> str:
@@ -115,17 +117,14 @@ class SystemdClass:
 
     async def metadata(self, agent: AgentId) -> str:
         """Made of the unit's description: a unit has no parameters."""
-        if not self.installed(agent):
+        path = self._file(agent)
+        if path is None:
             raise HashellError(AgentNotInstalled(agent=str(agent), searched=self.places(agent)))
-        unit = unit_name(agent.type)
         try:
-            async with asyncio.timeout(_METADATA_SECONDS):
-                path = await self._load(unit)
-                description = await self._property(path, "Description")
-        except (BusError, BusLost, TimeoutError) as error:
-            problem = f"systemd did not describe {unit}: {str(error) or 'no answer'}"
-            raise HashellError(MetadataFailed(agent=str(agent), problem=problem)) from None
-        return _metadata(agent.type, description)
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise HashellError(MetadataFailed(agent=str(agent), problem=str(error))) from None
+        return _metadata(agent.type, description(text, unit_name(agent.type)))
 
     async def close(self) -> None:
         """Disconnect from the bus."""
@@ -304,6 +303,14 @@ class SystemdClass:
         return True
 
 
+def description(text: str, unit: str) -> str:
+    """The description in a unit's file, with the parts of the unit's name filled in."""
+    found = _DESCRIPTION.findall(text)
+    stem, _, instance = unit.rpartition(".")[0].partition("@")
+    parts = {"%i": instance, "%I": instance, "%n": unit, "%N": unit.rpartition(".")[0], "%p": stem, "%%": "%"}
+    return _SPECIFIER.sub(lambda match: parts.get(match[0], match[0]), found[-1]) if found else unit
+
+
 def _missing(unit: str, what: str = "not found") -> AgentResult:
     return AgentResult(OcfCode.NOT_INSTALLED, ExecStatus.NOT_INSTALLED, f"systemd unit {unit} {what}")
 
@@ -318,10 +325,10 @@ def _refusal(action: str, unit: str, error: BusError) -> AgentResult:
     return AgentResult(OcfCode.UNKNOWN_ERROR, ExecStatus.ERROR, f"systemd refused the {action} of {unit}: {error}")
 
 
-def _metadata(name: str, description: str) -> str:
+def _metadata(name: str, about: str) -> str:
     agent = etree.Element("resource-agent", {"name": name, "version": "0.1"})
     etree.SubElement(agent, "version").text = "1.1"
-    etree.SubElement(agent, "longdesc", {"lang": "en"}).text = representable(description)
+    etree.SubElement(agent, "longdesc", {"lang": "en"}).text = representable(about)
     etree.SubElement(agent, "shortdesc", {"lang": "en"}).text = f"systemd unit file for {name}"
     etree.SubElement(agent, "parameters")
     actions = etree.SubElement(agent, "actions")

@@ -13,11 +13,12 @@ import argparse
 import difflib
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import peerlab
-from tests.lab.peerlab import Host, wait_for
+from tests.lab.peerlab import Host, LabError, wait_for
 
 SETUP = """property stonith-enabled=false
 primitive d1 ocf:pacemaker:Dummy op monitor interval=10s
@@ -27,6 +28,7 @@ primitive st ocf:pacemaker:Stateful op monitor interval=10s role=Promoted op mon
 group grp d1 d2
 clone prom st meta promotable=true
 location l-d3 d3 100: node1
+location l-prom prom rule $role=Promoted 100: #uname eq node1
 """
 
 #: (command, changes the cluster). Run in this order, each from the state that those before it left.
@@ -169,6 +171,9 @@ COMMANDS: tuple[tuple[str, bool], ...] = (
 )
 
 
+_TRIES = 8
+
+
 @dataclass(frozen=True)
 class Answer:
     """What one command printed and returned, made comparable."""
@@ -236,13 +241,20 @@ def both(only: str = "") -> tuple[list[Answer], list[Answer]]:
     """The answers of the real cluster, and ours."""
     sides = []
     for up in (peerlab.up_real, peerlab.up_ours):
-        peerlab.down()
-        hosts = up(2)
-        host = hosts[0]
-        wait_for("both nodes online", lambda host=host: _online(host), 180)
-        sides.append(run_session(host, only))
+        sides.append(run_session(_led_by_node1(up), only))
         peerlab.down()
     return sides[0], sides[1]
+
+
+def _led_by_node1(up: Callable[[int], list[Host]]) -> Host:
+    """node1 of two that are up, being the DC: elections, and the order of the status with them, go by chance."""
+    for _ in range(_TRIES):
+        peerlab.down()
+        host = up(2)[0]
+        wait_for("both nodes online", lambda host=host: _online(host), 180)
+        if "node1" in host.run("crmadmin", "-D").stdout:
+            return host
+    raise LabError(f"node1 became DC in none of {_TRIES} tries")
 
 
 def difference(theirs: Answer, ours: Answer) -> list[str]:

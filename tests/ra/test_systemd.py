@@ -119,10 +119,13 @@ async def test_failures_are_told_apart(machine: Machine, agents: SystemdClass):
     assert (await agents.run(job("good", "promote"))).status == ExecStatus.NOT_SUPPORTED
 
 
-@needs_bus
-async def test_metadata_is_made_of_the_description(agents: SystemdClass):
-    text = await agents.metadata(AgentId("systemd", "", "good"))
-    assert "The unit good" in text and '<special tag="systemd"/>' in text
+async def test_metadata_is_made_of_the_description(tmp_path: Path):
+    (tmp_path / "x.service").write_text("[Unit]\nDescription = first\nDescription=The <unit> x\n")
+    (tmp_path / "m@.service").write_text("[Unit]\nDescription=%p for %i at 100%%\n")
+    agents = SystemdClass(unit_folders=(tmp_path,))
+    text = await agents.metadata(AgentId("systemd", "", "x"))
+    assert "The &lt;unit&gt; x" in text and '<special tag="systemd"/>' in text
+    assert "m for one at 100%" in await agents.metadata(AgentId("systemd", "", "m@one"))
     with pytest.raises(HashellError):
         await agents.metadata(AgentId("systemd", "", "absent"))
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sys
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -199,7 +200,10 @@ class EmbeddedCluster:
 
     def _free_port(self) -> int:
         tries = [self.plan.port] if self.plan.port else []
-        tries += range(_FIRST_PORT, _FIRST_PORT + _PORT_TRIES * _PORT_STEP, _PORT_STEP)
+        ports = list(range(_FIRST_PORT, _FIRST_PORT + _PORT_TRIES * _PORT_STEP, _PORT_STEP))
+        # Clusters in other folders begin elsewhere, so that two that start at once do not choose the same.
+        first = 0 if self.base == embedded_dir(os.environ) else zlib.crc32(str(self.base).encode()) % _PORT_TRIES
+        tries += ports[first:] + ports[:first]
         fault = ""
         for port in tries:
             fault = self._port_fault(port)

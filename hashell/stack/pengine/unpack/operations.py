@@ -120,10 +120,9 @@ def _validate_on_fail(
     if name == "lrm_delete":
         meta["on-fail"] = "ignore"
         return
-    if value is not None and value.lower() == "demote":
-        if not _may_demote(op):
-            config_error(ws, "operation", rsc.xml, id=f"{rsc.id}-{name}", name="on-fail", value=value)
-            del meta["on-fail"]
+    if value is not None and value.lower() == "demote" and not _may_demote(op):
+        config_error(ws, "operation", rsc.xml, id=f"{rsc.id}-{name}", name="on-fail", value=value)
+        del meta["on-fail"]
 
 
 def _may_demote(op: _Element | None) -> bool:

@@ -132,8 +132,9 @@ def check_definition(ws: WorkingSet, rsc: Resource, node: Node, entry: Entry) ->
         and data.digest_secure is not None
         and data.digest_secure == entry.xml.get("op-secure-digest")
     ):
+        task = "start" if entry.task in _AS_START else entry.task
         ws.notes.append(
-            f"Only 'private' parameters to {readable_interval(entry.interval)}-interval {entry.task} for {rsc.id} on "
+            f"Only 'private' parameters to {readable_interval(entry.interval)}-interval {task} for {rsc.id} on "
             f"{node.name} changed: {entry.xml.get('transition-magic')}"
         )
         return False

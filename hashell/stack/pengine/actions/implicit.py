@@ -8,7 +8,6 @@ from hashell.stack.pengine.actions.create import fencing_op, op_key, pseudo_sing
 from hashell.stack.pengine.assign.colocations import new_colocation
 from hashell.stack.pengine.assign.location import ban
 from hashell.stack.pengine.assign.nodes import name_key
-from hashell.stack.pengine.assign.queries import is_active
 from hashell.stack.pengine.kinds import INF, Role, Variant
 from hashell.stack.pengine.kinds import Order as Rel
 from hashell.stack.pengine.ledger.kinds import Kind
@@ -143,13 +142,12 @@ def _group(ws: WorkingSet, group: Resource) -> None:
         order_tasks(ws, group, "start", member, "start", Rel.THEN_IMPLIES_FIRST_GRAPHED)
         order_tasks(ws, member, "start", group, "running", _STARTED_BY)
         _order_member(ws, group, member, previous, promotable)
-        if is_active(member, True):
+        if member.active_nodes:
             if (
                 group.group.ordered
                 and previous is not None
-                and not is_active(previous, True)
+                and not previous.active_nodes
                 and last_active is not None
-                and is_active(last_active, True)
             ):
                 order_tasks(ws, member, "stop", last_active, "stop", Rel.ORDERED)
             last_active = member

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.actions.implicit import instance_number
@@ -16,6 +15,7 @@ from hashell.stack.pengine.assign.propagate import NONNEGATIVE, Table, coloc_fac
 from hashell.stack.pengine.assign.queries import active_node, any_leaf, current_node
 from hashell.stack.pengine.kinds import INF
 from hashell.stack.pengine.ledger.kinds import Kind
+from hashell.stack.pengine.mergesort import merge_sort
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, NodeCopy, Resource, WorkingSet
@@ -142,7 +142,7 @@ def _restore_tables(rsc: Resource, saved: list[tuple[Resource, Table]]) -> None:
 
 def sort_instances(ws: WorkingSet, instances: list[Resource]) -> None:
     """Sort in place: those to be assigned first come first (§7.4)."""
-    instances.sort(key=cmp_to_key(instance_comparison(ws)))
+    instances[:] = merge_sort(instances, instance_comparison(ws))
     ws.assignment_version += 1
 
 

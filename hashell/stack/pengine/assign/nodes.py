@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.model.scores import add_scores, score_text
 from hashell.stack.pengine.kinds import INF
+from hashell.stack.pengine.mergesort import merge_sort
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, NodeCopy, WorkingSet
@@ -120,7 +120,7 @@ def sort_entries(ws: WorkingSet, entries: Iterable[NodeCopy], active: Node | Non
         def compare(one: NodeCopy, two: NodeCopy) -> int:
             return compare_nodes(ws, one, two, active)
 
-        return sorted(entries, key=cmp_to_key(compare))
+        return merge_sort(list(entries), compare)
     minimal = ws.placement_strategy == "minimal"
 
     def key(entry: NodeCopy) -> tuple[int, int, bool, bytes]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.assign.nodes import sort_entries
 from hashell.stack.pengine.assign.propagate import THIS_WITH, Table, propagate
 from hashell.stack.pengine.assign.queries import current_node
 from hashell.stack.pengine.kinds import INF
+from hashell.stack.pengine.mergesort import merge_sort
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Resource, WorkingSet
@@ -44,4 +44,4 @@ def sort_for_placement(ws: WorkingSet) -> None:
                 return -1 if a > b else 1
         return 0
 
-    ws.resources.sort(key=cmp_to_key(compare))
+    ws.resources[:] = merge_sort(ws.resources, compare)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.model.scores import parse_score
@@ -18,6 +17,7 @@ from hashell.stack.pengine.assign.propagate import ACTIVE, NONNEGATIVE, coloc_fa
 from hashell.stack.pengine.assign.queries import ASSIGNED, location_nodes, role_of, single_location
 from hashell.stack.pengine.kinds import INF, QuorumPolicy, Role
 from hashell.stack.pengine.ledger.kinds import Kind
+from hashell.stack.pengine.mergesort import merge_sort
 from hashell.stack.pengine.unpack.failcounts import base_name
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _sort(ws: WorkingSet, clone: Resource) -> None:
             return -1 if role1 > role2 else 1
         return by_instance(one, two)
 
-    clone.children.sort(key=cmp_to_key(compare))
+    clone.children[:] = merge_sort(clone.children, compare)
     ws.assignment_version += 1
     clone.updating_nodes = False
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from hashell.model.durations import history_interval
 from hashell.model.outcomes import ExecStatus, OcfCode
 from hashell.model.values import integer
+from hashell.stack.pengine.mergesort import merge_sort
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
-
-T = TypeVar("T")
 
 _KEY = re.compile(r"(-?\d+):(-?\d+):(-?\d+):(.+)", re.ASCII | re.DOTALL)
 _MAGIC = re.compile(r"(-?\d+):(-?\d+);(.*)", re.ASCII | re.DOTALL)
@@ -117,23 +115,6 @@ def _magic_key(entry: Entry) -> tuple[int, int, int, str] | None:
     magic = entry.xml.get("transition-magic")
     match = _MAGIC.match(magic) if magic else None
     return parse_transition_key(match[3]) if match else None
-
-
-def merge_sort(items: list[T], compare: Callable[[T, T], int]) -> list[T]:
-    """A stable merge sort that splits where the reference does: the comparison need not be transitive."""
-    if len(items) < 2:
-        return items
-    half = len(items) // 2
-    left, right = merge_sort(items[:half], compare), merge_sort(items[half:], compare)
-    merged, i, j = [], 0, 0
-    while i < len(left) and j < len(right):
-        if compare(left[i], right[j]) <= 0:
-            merged.append(left[i])
-            i += 1
-        else:
-            merged.append(right[j])
-            j += 1
-    return merged + left[i:] + right[j:]
 
 
 def sorted_entries(lrm_resource: _Element) -> list[Entry]:

@@ -230,7 +230,7 @@ def _lifetime(location: _Element) -> None:
 
 
 def _split_rules(location: _Element) -> None:
-    """One constraint a rule."""
+    """One constraint a rule; the sets stay in the first, the others refer to them."""
     rules = list(location.iterchildren("rule"))
     if len(rules) < 2:
         return
@@ -240,5 +240,11 @@ def _split_rules(location: _Element) -> None:
         for index, rule in enumerate(list(copy.iterchildren("rule")), 1):
             if index != position:
                 copy.remove(rule)
+        for members in copy.iterchildren("resource_set") if position > 1 else ():
+            members.set("id-ref", str(members.attrib.pop("id", members.get("id-ref") or "")))
+            for name in [name for name in members.attrib if name != "id-ref"]:
+                del members.attrib[name]
+            members[:] = []
+            members.text = None
         location.addprevious(copy)
     _drop(location)

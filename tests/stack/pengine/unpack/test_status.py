@@ -7,7 +7,8 @@ from lxml import etree
 from smallcib import DUMMY, NOW, history, meta, node_state, nvpair, operation, resource, unpacked
 
 from hashell.stack.pengine.kinds import INF, Role
-from hashell.stack.pengine.unpack.entry import Entry, active_range, merge_sort
+from hashell.stack.pengine.mergesort import merge_sort
+from hashell.stack.pengine.unpack.entry import Entry, active_range
 from hashell.stack.pengine.unpack.failcounts import base_name, failcount
 
 A = f'<primitive id="a" {DUMMY}/>'

@@ -181,7 +181,7 @@ class Configuration:
         referenced = frozenset(
             e.get("id-ref", "") for e in self.configuration.iter(etree.Element) if e.get("id-ref") is not None
         )
-        return Style(obscure=() if reveal else self.obscure, referenced=referenced)
+        return Style(obscure=() if reveal else self.obscure, referenced=referenced, complete=reveal)
 
     def text_of(self, element: Element, style: Style | None = None, one_line: bool = False) -> str:
         """One object as statement text, or as `xml …` if the language cannot say all of it."""

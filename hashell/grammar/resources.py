@@ -29,7 +29,7 @@ from hashell.grammar.tree import CHILD_REF, Elem
 #: Words after `op NAME` that become attributes of <op>; all others are instance attributes of the operation.
 OP_ATTRIBUTES = (
     "interval", "timeout", "start-delay", "interval-origin", "on-fail", "role", "enabled", "record-pending",
-    "description", "requires",
+    "description",
 )
 _AGENT = "an agent ([class:[provider:]]type) or @template"
 _BODY = "params, meta, utilization, operations, op or the end of the statement"
@@ -68,7 +68,7 @@ def _operations(tokens: Any) -> Elem:
     return Elem("operations", marks, elements)
 
 
-def _gather(elements: list[Elem]) -> list[Elem]:
+def _gather(text: str, loc: int, elements: list[Elem]) -> list[Elem]:
     """Loose <op> elements collected in one <operations> where the first of them stood."""
     out: list[Elem] = []
     operations: Elem | None = None
@@ -77,6 +77,8 @@ def _gather(elements: list[Elem]) -> list[Elem]:
             if operations is None:
                 operations = element
                 out.append(element)
+            elif operations.attrs and element.attrs:
+                raise fail(text, loc, "`operations` only once: all operations of a resource are one list")
             else:
                 operations.attrs.update(element.attrs)
                 operations.children += element.children
@@ -119,7 +121,7 @@ def _agent_attributes(spec: str) -> dict[str, str]:
 
 
 def _resource(tag: str) -> Any:
-    def action(tokens: Any) -> Elem:
+    def action(text: str, loc: int, tokens: Any) -> Elem:
         marks, elements = split_marks(tokens)
         attrs = {"id": marks["name"]}
         if "template" in marks:
@@ -128,7 +130,7 @@ def _resource(tag: str) -> Any:
             attrs.update(_agent_attributes(marks["agent"]))
         if "description" in marks:
             attrs["description"] = marks["description"]
-        return Elem(tag, attrs, _gather(elements))
+        return Elem(tag, attrs, _gather(text, loc, elements))
 
     return action
 

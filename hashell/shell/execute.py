@@ -93,6 +93,9 @@ def find_child(session: Session, text: str) -> Command | Level | None:
     """The command or level meant by a word: its name, an alias, or an unmistakable beginning of a name."""
     level = session.level
     found: Command | Level | None = level.command(text) or level.level(text)
+    if found is None and text != text.lower():
+        text = text.lower()
+        found = level.command(text) or level.level(text)
     if found is not None or len(text) < 2 or text.startswith("-"):
         return found
     matches = [name for name in level.children() if name.startswith(text)]

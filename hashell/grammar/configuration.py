@@ -191,7 +191,10 @@ class Configuration:
         rendered = render_in_place(bare, element, style, keyword)
         self._name_agent(rendered, element)
         if not self._faithful(element, bare, keyword, style):
-            lines = xml_text(self.normalised(element, members=True))
+            whole = self.normalised(element, members=True)
+            for comment in [c for c in whole if not one_line and isinstance(c, etree._Comment)]:
+                whole.remove(comment)  # they stand above, as the text form has them
+            lines = xml_text(whole)
             return " ".join(lines.split(" \\\n")) if one_line else "\n".join([*rendered.comments, lines])
         return rendered.one_line() if one_line else rendered.pretty()
 

@@ -55,9 +55,9 @@ class FileWarning(FileFinding):
 
 
 def check_text(text: str, file: str, agents: AgentDirectory | None = None,
-               schema: str = "pacemaker-4.0") -> list[Diagnostic]:
+               schema: str = "pacemaker-4.0", parser: CrmParser | None = None) -> list[Diagnostic]:
     """Every finding about the text, in the order of the places. Never raises for bad text."""
-    parser = CrmParser()
+    parser = parser or CrmParser()
     outcome = parser.parse_text(text, file)
     found: list[Diagnostic] = list(outcome.diagnostics)
     config = Configuration(etree.fromstring(_EMPTY.format(schema)), agents, parser)

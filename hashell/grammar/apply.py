@@ -39,8 +39,8 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 
 Element = etree._Element
 
-_CREATION = ("node", "rsc_template", "primitive", "bundle", "group", "ms", "clone", "monitor", "tag", "location", "rsc_ticket",
-             "property", "rsc_defaults", "op_defaults", "role", "acl_target", "alert")
+_CREATION = ("node", "rsc_template", "primitive", "bundle", "group", "ms", "clone", "monitor", "tag", "location",
+             "rsc_ticket", "property", "rsc_defaults", "op_defaults", "role", "acl_target", "alert")
 _SAME_RANK = {"colocation": "location", "order": "location", "fencing_topology": "rsc_ticket",
               "acl_group": "acl_target", "user": "acl_target"}
 _LEGACY_ROLES = {"Master": "Promoted", "Slave": "Unpromoted"}
@@ -421,14 +421,15 @@ class Applier:
 
     def _revived(self, tag: str, ref: str) -> bool:
         """Give the set its id back that it had in the replaced document: `show` leaves out ids of parameter sets."""
-        found = self.previous.xpath(f"configuration//{tag}[@id=$ref]", ref=ref) if self.previous is not None else []
-        above = found[0].getparent() if found else None
+        found = next((e for e in self.previous.iterfind(f"configuration//{tag}") if e.get("id") == ref),
+                     None) if self.previous is not None else None
+        above = found.getparent() if found is not None else None
         while above is not None and not keyword_of(above):
             above = above.getparent()
         heir = self.config.find(object_id(above)) if above is not None else None
-        if above is None or heir is None:
+        if above is None or heir is None or found is None:
             return False
-        place = list(above.iter(tag)).index(found[0])
+        place = list(above.iter(tag)).index(found)
         alike = list(heir.iter(tag))
         if place >= len(alike) or alike[place].get("id-ref"):
             return False

@@ -104,7 +104,7 @@ def _resource(config: Configuration, element: Element) -> Iterator[Diagnostic]:
         yield _warning(element, f"{_agent_name(source)} is not installed here, so its parameters are not checked")
     else:
         if info.recorded:
-            yield _warning(element, f"{_agent_name(source)} is not installed here; it is checked by what is known of it")
+            yield _warning(element, f"{_agent_name(source)} is not installed here; checked by what is known of it")
         yield from _parameters(element, source, info)
         yield from _operations(element, source, info)
     yield from _intervals(element)

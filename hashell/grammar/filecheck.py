@@ -27,6 +27,8 @@ from hashell.model.diagnostics import Diagnostic, HashellError, Severity
 _REFERENCES = ("rsc", "with-rsc", "first", "then")
 _CONSTRAINTS = ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket")
 _QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
+_ELSEWHERE = re.compile(r"(referenced node|target) \S+ (does not exist|not a node)|resource \S+ does not exist|"
+                        r"[\w-]+ names \S+, which does not exist|\S+: no such resource template")
 _EMPTY = ('<cib validate-with="{}" crm_feature_set="3.20.0" epoch="0" num_updates="0" admin_epoch="0"><configuration>'
           "<crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>")
 
@@ -173,9 +175,7 @@ def _located(
         return _structural(finding, places)
     if not finding.owner:
         return finding if finding.severity is Severity.WARNING else None
-    if re.match(r"(referenced node|target) \S+ (does not exist|not a node)", finding.message) or (
-            re.match(r"resource \S+ does not exist|[\w-]+ names \S+, which does not exist|\S+: no such resource template",
-                     finding.message)):
+    if _ELSEWHERE.match(finding.message):
         return None  # nodes are the cluster's, and the rest was looked at before
     statement = _statement_of(finding.owner, places, config)
     if statement is None:

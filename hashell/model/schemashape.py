@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -55,11 +55,12 @@ def misshapen(configuration: _Element, version: tuple[int, int]) -> Iterator[Fin
 
 def _attribute_faults(element: _Element, shape: Shape) -> Iterator[Finding]:
     tag = str(element.tag)
-    for name, value in element.items():
-        attribute = shape.attributes.get(str(name))
+    for key, text in element.items():
+        name, value = str(key), str(text)
+        attribute = shape.attributes.get(name)
         if attribute is None:
             yield element, f"<{tag}> has no attribute {name}", f"it has {', '.join(shape.attributes) or 'none'}"
-        elif wrong := _wanted(attribute, str(value)):
+        elif wrong := _wanted(attribute, value):
             yield element, f"{name} cannot be '{value}'", f"it is {wrong}"
     for attribute in shape.attributes.values():
         if attribute.required and element.get(attribute.name) is None:
@@ -90,7 +91,7 @@ def _child_faults(element: _Element, shape: Shape) -> Iterator[Finding]:
             yield element, f"there is more than one <{tag}> in <{element.tag}>", "write it once"
     for tag, often in shape.children.items():
         if often in ("+", "!") and tag not in counts:
-            yield element, f"<{element.tag}> has no <{tag}>", f"add one"
+            yield element, f"<{element.tag}> has no <{tag}>", "add one"
 
 
 def _combination_faults(element: _Element) -> Iterator[Finding]:
@@ -159,7 +160,7 @@ def _location(element: _Element) -> tuple[str, str] | None:
     return None
 
 
-def _pair(first: str, second: str) -> object:
+def _pair(first: str, second: str) -> Callable[[_Element], tuple[str, str] | None]:
     def check(element: _Element) -> tuple[str, str] | None:
         sets = "resource_set" in _tags(element)
         if sets and _has(element, first, second):
@@ -241,8 +242,8 @@ def _operation(element: _Element) -> tuple[str, str] | None:
 
 
 _COMBINATIONS = {
-    **{tag: _set for tag in ("cluster_property_set", "instance_attributes", "meta_attributes", "utilization",
-                             "resource_set")},
+    "cluster_property_set": _set, "instance_attributes": _set, "meta_attributes": _set, "utilization": _set,
+    "resource_set": _set,
     "nvpair": _nvpair, "primitive": _primitive, "clone": _clone, "master": _clone, "bundle": _bundle,
     "rsc_location": _location, "rsc_colocation": _pair("rsc", "with-rsc"), "rsc_order": _pair("first", "then"),
     "rsc_ticket": _ticket, "rule": _rule, "template": _agent, "date_expression": _date,

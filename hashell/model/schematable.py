@@ -128,8 +128,7 @@ _OLD_CHILDREN: dict[str, str] = {
     "bundle": f"{_CHILDREN['bundle']} rkt",
     "rkt": "",
     "rsc_location": "rule* resource_set* lifetime",
-    **{tag: "rule* nvpair*" for tag in ("cluster_property_set", "instance_attributes", "meta_attributes",
-                                       "utilization")},
+    **dict.fromkeys(("cluster_property_set", "instance_attributes", "meta_attributes", "utilization"), "rule* nvpair*"),
 }
 
 
@@ -157,7 +156,7 @@ def shapes(version: tuple[int, int]) -> dict[str, Shape]:
     if version < (4, 0):
         attributes = {k: v.replace(ROLES, OLD_ROLES) for k, v in {**attributes, **_OLD_ATTRIBUTES}.items()}
         children |= _OLD_CHILDREN
-    leaves = {tag: "" for tag in attributes}
+    leaves = dict.fromkeys(attributes, "")
     return {tag: Shape(_attributes(text), _children({**leaves, **children}[tag])) for tag, text in attributes.items()}
 
 

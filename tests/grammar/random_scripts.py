@@ -144,7 +144,8 @@ class Script:
             self.tops.append(f"c{number}")
 
     def bundle(self, number: int) -> None:
-        text = f"bundle b{number} {self.pick('docker', 'podman')} image={self.pick('x', 'pcmk:http', 'a/b:1')} replicas=2"
+        image = self.pick("x", "pcmk:http", "a/b:1")
+        text = f"bundle b{number} {self.pick('docker', 'podman')} image={image} replicas=2"
         if self.chance(0.6):
             text += " network ip-range-start=10.0.0.1" + self.pick("", " host-interface=eth0 host-netmask=24")
             text += self.pick("", f" port-mapping port={number + 80}", f" port-mapping id=pm{number} range=100-200")
@@ -249,8 +250,8 @@ class Script:
         return "\n".join(self.lines) + "\n"
 
 
-_BREAKS = ("params", "op", "rule", "inf:", "(", ")", "{", "]", "$id=x", "$id-ref=y", "=", "a=", "and", "date", "@x", "\\",
-           "'", '"', "meta", "xml", "#", ":", "role=", "é", "\x01", "junk", "100:")
+_BREAKS = ("params", "op", "rule", "inf:", "(", ")", "{", "]", "$id=x", "$id-ref=y", "=", "a=", "and", "date", "@x",
+           "\\", "'", '"', "meta", "xml", "#", ":", "role=", "é", "\x01", "junk", "100:")
 
 
 def broken(seed: int) -> str:

@@ -158,8 +158,8 @@ def test_broken_scripts_are_told_about_and_never_crash(seed: int) -> None:
 @settings(examples)
 @given(st.text(max_size=200))
 def test_any_text_is_answered(text: str) -> None:
-    for line in (text, f"primitive p {text}", f"location l p {text}", f"order o {text}", f"role r {text}", f"xml {text}",
-                 f"property {text}", f"alert a /x {text}", f"bundle b {text}", f"node {text}"):
+    for line in (text, f"primitive p {text}", f"location l p {text}", f"order o {text}", f"role r {text}",
+                 f"xml {text}", f"property {text}", f"alert a /x {text}", f"bundle b {text}", f"node {text}"):
         check_text(line, "file", parser=PARSER)
         format_text(line, PARSER)
         try:

@@ -1,8 +1,9 @@
 """What the elements of a configuration look like, as data: attributes with their types, and children.
 
 Established by giving documents to the original's validator. An entry of attributes is `name`, `name!` (required) or
-`name=TYPE`, `name!=TYPE`; a TYPE is one of `bool`, `score`, `int`, `index`, `devices`, `range`, or choices parted by `|`. An entry of
-children is a tag, with `*` (any number), `+` (one or more), `!` (exactly one) or nothing (at most one).
+`name=TYPE`, `name!=TYPE`; a TYPE is one of `bool`, `score`, `int`, `index`, `devices`, `range`, or choices
+parted by `|`. An entry of children is a tag, with `*` (any number), `+` (one or more), `!` (exactly one) or nothing
+(at most one).
 """
 
 from __future__ import annotations

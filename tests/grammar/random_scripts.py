@@ -12,7 +12,8 @@ _META = (("priority", "5"), ("target-role", "Stopped"), ("is-managed", "false"),
          ("migration-threshold", "3"), ("failure-timeout", "60s"), ("allow-migrate", "true"), ("critical", "true"))
 _SCORES = ("100", "-50", "inf", "-inf", "INFINITY", "0", "+inf")
 _EXPRESSIONS = (
-    "#uname eq node1", "#uname ne node2", "defined pingd", "not_defined pingd", "pingd number:lt 100", "ver version:gte 2.1",
+    "#uname eq node1", "#uname ne node2", "defined pingd", "not_defined pingd", "pingd number:lt 100",
+    "ver version:gte 2.1",
     "cpu integer:gt 4", "site string:eq west", "site eq west", "score gte param{fake}", "score lt meta{priority}",
     "date spec hours=9-16 weekdays=1-5", "date lt 2026-01-01", 'date gt "2026-01-01 10:00:00"',
     "date in start=2026-01-01 end=2026-02-01", "date in start=2026-01-01 months=2 weeks=1", "date date_spec years=2026",
@@ -60,7 +61,8 @@ class Script:
         return " ".join(f"{n}={v}" for n, v in chosen)
 
     def rule(self, scored: bool = True) -> str:
-        head = f"$id={self.pick('r', 'rule')}{len(self.lines)}-{self.random.randint(0, 999)} " if self.chance(0.15) else ""
+        name = f"r{len(self.lines)}-{self.random.randint(0, 999)}"
+        head = f"$id={name} " if self.chance(0.15) else ""
         head += f"{self.pick(*_SCORES)}: " if scored and self.chance(0.8) else ""
         operator = self.pick(" and ", " or ")
         return f"rule {head}{operator.join(self.random.choices(_EXPRESSIONS, k=self.random.choice((1, 1, 2, 3))))}"

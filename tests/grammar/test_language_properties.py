@@ -60,12 +60,15 @@ def replaced(config: Configuration, *, saved: bool = False) -> Configuration:
     return again
 
 
-def bare(element: etree._Element, ids: bool = True) -> object:
+def bare(element: etree._Element, ids: bool = True) -> tuple[object, ...]:
     """An element without defaults and counters; the order of objects and of the sets in them does not count."""
     drop = {"validate-with", "epoch", "num_updates", "admin_epoch", "crm_feature_set"}
     attrs = sorted((k, v) for k, v in element.items() if k not in drop and (ids or k != "id"))
     children = [bare(c, ids) for c in element if isinstance(c.tag, str)]
-    return element.tag, attrs, children if element.tag in ("resource_set", "group") else sorted(children, key=repr)
+    if element.tag == "resource_set":
+        return element.tag, attrs, children
+    members = [c for c in children if element.tag == "group" and c[0] == "primitive"]
+    return element.tag, attrs, sorted((c for c in children if c not in members), key=repr), members
 
 
 def contents(config: Configuration) -> list[str]:

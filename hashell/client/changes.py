@@ -76,26 +76,28 @@ class Cib:
 
     # -- name/value pairs ----------------------------------------------------------------------------------
 
-    def _set_pair(self, owner: Element, tag: str, set_id: str, name: str, value: str) -> None:
+    def _set_pair(self, owner: Element, tag: str, set_id: str, name: str, value: str, own_set: bool = False) -> None:
+        """own_set: a new pair goes into the set of that id only, as the original's crm_resource does it."""
         sets = [s for s in owner.findall(tag) if s.get("id-ref") is None]
         for block in sets:
             for pair in block.findall("nvpair"):
                 if pair.get("name") == name:
                     pair.set("value", value)
                     return
-        plain = next((s for s in sets if s.find("rule") is None), None)
+        plain = next((s for s in sets if s.find("rule") is None and (not own_set or s.get("id") == set_id)), None)
         target = plain if plain is not None else etree.SubElement(owner, tag, id=free_id(set_id, self._ids()))
         ident = free_id(sanitize_id(f"{target.get('id')}-{name}"), self._ids())
         etree.SubElement(target, "nvpair", id=ident, name=name, value=value)
 
-    def _delete_pair(self, owner: Element, tag: str, name: str) -> bool:
+    def _delete_pair(self, owner: Element, tag: str, name: str, keep: bool = False) -> bool:
+        """Whether there was one. keep: leave a set that has become empty."""
         found = [p for block in owner.findall(tag) for p in block.findall("nvpair") if p.get("name") == name]
         for pair in found:
             block = pair.getparent()
             if block is None:
                 continue
             block.remove(pair)
-            if not len(block) and (holder := block.getparent()) is not None:
+            if not keep and not len(block) and (holder := block.getparent()) is not None:
                 holder.remove(block)
         return bool(found)
 
@@ -108,10 +110,10 @@ class Cib:
 
     def set_attribute(self, name: str, tag: str, attribute: str, value: str) -> None:
         owner = self.resource(name)
-        self._set_pair(owner, tag, f"{name}-{tag}", attribute, value)
+        self._set_pair(owner, tag, f"{name}-{tag}", attribute, value, own_set=True)
 
     def delete_attribute(self, name: str, tag: str, attribute: str) -> None:
-        if not self._delete_pair(self.resource(name), tag, attribute):
+        if not self._delete_pair(self.resource(name), tag, attribute, keep=True):
             raise _failed(f"{attribute} of {name} is not set")
 
     def set_meta(self, name: str, attribute: str, value: str) -> None:

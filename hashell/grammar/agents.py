@@ -38,6 +38,7 @@ class AgentInfo:
     short: str = ""
     long: str = ""
     partial: bool = False  #: only known by name: its parameters and actions cannot be checked
+    recorded: bool = False  #: not installed here: what is known of it was recorded elsewhere
 
     @property
     def promotable(self) -> bool:

@@ -22,6 +22,7 @@ from hashell.grammar.diagnostics import (
     StatementFault,
     UnusableMember,
 )
+from hashell.grammar.edit import Editor
 from hashell.grammar.ids import assign
 from hashell.grammar.tree import (
     CHILD_REF,
@@ -38,8 +39,8 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 
 Element = etree._Element
 
-_CREATION = ("node", "rsc_template", "primitive", "bundle", "group", "ms", "clone", "tag", "location", "rsc_ticket",
-             "property", "rsc_defaults", "op_defaults", "role", "acl_target", "alert")
+_CREATION = ("node", "rsc_template", "primitive", "bundle", "group", "ms", "clone", "monitor", "tag", "location",
+             "rsc_ticket", "property", "rsc_defaults", "op_defaults", "role", "acl_target", "alert")
 _SAME_RANK = {"colocation": "location", "order": "location", "fencing_topology": "rsc_ticket",
               "acl_group": "acl_target", "user": "acl_target"}
 _LEGACY_ROLES = {"Master": "Promoted", "Slave": "Unpromoted"}
@@ -61,8 +62,10 @@ def creation_rank(statement: Statement) -> int:
 class Applier:
     """Applies statements to one Configuration; notes of side effects are collected in `notes`."""
 
-    def __init__(self, config: Configuration, mode: Mode) -> None:
+    def __init__(self, config: Configuration, mode: Mode, previous: Element | None = None) -> None:
+        """previous: the document that is being replaced; references to its sets keep their meaning."""
         self.config = config
+        self.previous = previous
         self.mode = mode
         self.store = config.ids()
         self.notes: list[Diagnostic] = []
@@ -98,6 +101,8 @@ class Applier:
         ))
 
     def _one(self, statement: Statement) -> Element:
+        if statement.keyword == "monitor":
+            return self._monitor(statement)
         element = copy.deepcopy(statement.element)
         for number, comment in enumerate(statement.comments if self.mode is not Mode.CREATE else []):
             if statement.keyword not in PROPERTY_LIKE:
@@ -108,8 +113,17 @@ class Applier:
         if statement.keyword in PROPERTY_LIKE:
             return self._property(statement, element)
         if statement.keyword == "fencing_topology":
-            return self._topology(element)
+            return self._topology(statement, element)
         return self._object(statement, element)
+
+    def _monitor(self, statement: Statement) -> Element:
+        wanted = statement.element
+        target = wanted.get("target", "")
+        try:
+            Editor(self.config).monitor(target, wanted.get("interval", ""), wanted.get("timeout", ""))
+        except HashellError as error:
+            raise self._fault(statement, error.diagnostics[0].text(), error.diagnostics[0].remedy()) from None
+        return self.config.get(target.partition(":")[0])
 
     # -- nodes and sets ------------------------------------------------------------------------------------
 
@@ -188,7 +202,7 @@ class Applier:
                 place=statement.place, source=statement.source, kind=statement.keyword, name=ident, existing=True
             ))
 
-    def _topology(self, element: Element) -> Element:
+    def _topology(self, statement: Statement, element: Element) -> Element:
         levels = list(element)
         if any(level.get("index") == "" for level in levels):
             for level in levels:
@@ -198,6 +212,9 @@ class Applier:
                     etree.SubElement(element, "fencing-level", target=node, index=str(index),
                                      devices=level.get("devices", ""))
         old = self.config.configuration.find("fencing-topology")
+        if old is not None and self.mode is Mode.CREATE and len(old):
+            raise HashellError(DuplicateObject(place=statement.place, source=statement.source,
+                                               kind="fencing_topology", name="fencing_topology", existing=True))
         if old is not None:
             assign(element, self.store, old)
             substitute(old, element)
@@ -213,7 +230,7 @@ class Applier:
         old = self.config.find(ident) if ident in self.store else None
         if old is not None and old.tag == "node":
             old = None
-        if old is None or keyword_of(old) != statement.keyword:
+        if old is None or not self._may_become(old, statement.keyword):
             self._claim(statement, ident)
             old = None
         elif self.mode is Mode.CREATE:
@@ -233,6 +250,15 @@ class Applier:
         if element.tag == "clone" and self.mode is Mode.CREATE:
             self._clone_defaults(element)
         return element
+
+    def _may_become(self, old: Element, keyword: str) -> bool:
+        """Whether a new definition replaces the object: of the same kind, or of another kind in the same section."""
+        if keyword_of(old) == keyword:
+            return True
+        if self.config.container_of(old) is not None or old.tag in CONTAINERS and keyword not in (
+                "group", "clone", "ms", "bundle"):
+            return False
+        return SECTIONS[keyword_of(old)][1] == SECTIONS[keyword][1]
 
     def _release_members(self, statements: list[Statement]) -> None:
         """Members of containers that are defined anew go back to the end of `resources`."""
@@ -384,11 +410,31 @@ class Applier:
                     continue
                 owner = self.config.find(ref)
                 inner = [e for e in owner.iter(tag) if e.get("id")] if owner is not None else []
+                if not inner and self._revived(tag, ref):
+                    continue
                 if not inner:
                     raise HashellError(BrokenReference(owner=object_id(top), name=ref))
                 if len(inner) > 1:
                     self.notes.append(ChangeNote(message=f"{ref} contains more than one {tag}, using the first"))
                 element.set("id-ref", inner[0].get("id", ""))
+
+
+    def _revived(self, tag: str, ref: str) -> bool:
+        """Give the set its id back that it had in the replaced document: `show` leaves out ids of parameter sets."""
+        found = next((e for e in self.previous.iterfind(f"configuration//{tag}") if e.get("id") == ref),
+                     None) if self.previous is not None else None
+        above = found.getparent() if found is not None else None
+        while above is not None and not keyword_of(above):
+            above = above.getparent()
+        heir = self.config.find(object_id(above)) if above is not None else None
+        if above is None or heir is None or found is None:
+            return False
+        place = list(above.iter(tag)).index(found)
+        alike = list(heir.iter(tag))
+        if place >= len(alike) or alike[place].get("id-ref"):
+            return False
+        alike[place].set("id", ref)
+        return True
 
 
 def comment_text(text: str) -> str:

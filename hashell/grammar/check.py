@@ -5,8 +5,9 @@ Errors can be overridden with `commit force`, except fatal ones; warnings never 
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
@@ -33,6 +34,7 @@ _GROUP_META = META_ATTRIBUTES - {"ordered", "clone-max", "clone-min", "clone-nod
 _OP_DEFAULTS = frozenset({
     "timeout", "interval", "on-fail", "record-pending", "enabled", "start-delay", "role", "interval-origin",
 })
+_TARGET_ROLES = ("started", "stopped", "promoted", "unpromoted", "master", "slave")
 _FENCE_ONLY = frozenset({
     "stonith-timeout", "priority", "provides", "pcmk_host_argument", "pcmk_host_map", "pcmk_host_list",
     "pcmk_host_check", "pcmk_delay_max", "pcmk_delay_base", "pcmk_action_limit",
@@ -101,16 +103,21 @@ def _resource(config: Configuration, element: Element) -> Iterator[Diagnostic]:
     elif info.partial:
         yield _warning(element, f"{_agent_name(source)} is not installed here, so its parameters are not checked")
     else:
+        if info.recorded:
+            yield _warning(element, f"{_agent_name(source)} is not installed here; checked by what is known of it")
         yield from _parameters(element, source, info)
         yield from _operations(element, source, info)
     yield from _intervals(element)
+    if element.find("operations//expression") is not None:
+        yield _error(element, "rules about nodes in the parameters of an operation are deprecated",
+                     "a rule there may name dates only")
     yield from _meta(config, element)
 
 
 def _parameters(element: Element, source: Element, info: AgentInfo) -> Iterator[Diagnostic]:
-    given = {p.get("name", "") for p in element.findall("instance_attributes/nvpair")}
-    opaque = any(e.get("id-ref") for e in element.iter("instance_attributes", "nvpair"))
-    if element.tag == "primitive" and source is element and not opaque:
+    given = {p.get("name", "") for one in (element, source) for p in one.findall("instance_attributes/nvpair")}
+    opaque = any(e.get("id-ref") for one in (element, source) for e in one.iter("instance_attributes", "nvpair"))
+    if element.tag == "primitive" and not opaque:
         for parameter in info.parameters.values():
             fence = source.get("class") == "stonith" and parameter.name in _EXEMPT
             if parameter.required and parameter.name not in given and not fence:
@@ -122,7 +129,8 @@ def _parameters(element: Element, source: Element, info: AgentInfo) -> Iterator[
             continue
         if source.get("class") == "stonith" and (name in _FENCE_ONLY or _FENCE_PATTERN.match(name)):
             continue
-        yield _error(element, f'parameter "{name}" is not known', f"`ra info {_agent_name(source)}` lists them")
+        yield _error(element, f'parameter "{name}" is not known',
+                     _near(name, info.parameters) or f"`ra info {_agent_name(source)}` lists them")
 
 
 def _operations(element: Element, source: Element, info: AgentInfo) -> Iterator[Diagnostic]:
@@ -132,8 +140,9 @@ def _operations(element: Element, source: Element, info: AgentInfo) -> Iterator[
         if advised is None:
             if source.get("class") == "stonith" and name in ("start", "stop", "monitor"):
                 continue
+            names = list(dict.fromkeys(a.name for a in info.actions))
             yield _error(element, f"action '{name}' is not in the metadata of the resource agent",
-                         f"it has {', '.join(dict.fromkeys(a.name for a in info.actions))}", fatal=True)
+                         _near(name, names) or f"it has {', '.join(names)}", fatal=True)
             continue
         given, least = milliseconds(op.get("timeout")), milliseconds(advised.timeout)
         if given is not None and least is not None and given < least:
@@ -166,10 +175,19 @@ def _meta(config: Configuration, element: Element) -> Iterator[Diagnostic]:
         if name in ("collocated", "ordered") and element.tag == "group" and _is_false(pair.get("value")):
             yield _error(element, f"{name}=false of a group is deprecated", "write constraints with a set instead")
         elif name and name not in known:
-            yield _warning(element, f"unknown attribute '{name}'")
+            yield _warning(element, f"unknown attribute '{name}'", _near(name, known) or "the cluster ignores it")
+        elif name == "target-role" and (pair.get("value") or "").lower() not in _TARGET_ROLES:
+            yield _error(element, f"target-role cannot be '{pair.get('value')}'",
+                         "it is Started, Stopped, Promoted or Unpromoted")
         elif name in ("master-max", "master-node-max"):
             new = name.replace("master", "promoted")
             yield _error(element, f"the meta attribute {name} is deprecated", f"write {new}")
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """The remedy for a name that is like a known one, else ''."""
+    near = difflib.get_close_matches(name, sorted(known), 1, 0.75)
+    return f"did you mean '{near[0]}'?" if near else ""
 
 
 def _is_false(value: str | None) -> bool:
@@ -223,12 +241,14 @@ def _legacy_roles(element: Element) -> Iterator[Diagnostic]:
 def _options(element: Element, keyword: str) -> Iterator[Diagnostic]:
     if keyword == "property" and element.get("id") != "cib-bootstrap-options":
         return
+    if keyword == "op_defaults" and element.find(".//expression") is not None:
+        yield _error(element, "rules about nodes in op_defaults are deprecated", "a rule there may name dates only")
     known = {"property": {*CLUSTER_OPTIONS, *_INTERNAL_PROPERTIES}, "rsc_defaults": META_ATTRIBUTES,
              "op_defaults": _OP_DEFAULTS}[keyword]
     for pair in element.findall("nvpair"):
         name, value = pair.get("name") or "", pair.get("value")
         if name and name not in known:
-            yield _warning(element, f"unknown attribute '{name}'")
+            yield _warning(element, f"unknown attribute '{name}'", _near(name, known) or "the cluster ignores it")
         elif keyword == "property" and name in CLUSTER_OPTIONS and value is not None:
             option = CLUSTER_OPTIONS[name]
             if not option.valid(value):

@@ -182,7 +182,7 @@ class Configuration:
         referenced = frozenset(
             e.get("id-ref", "") for e in self.configuration.iter(etree.Element) if e.get("id-ref") is not None
         )
-        return Style(obscure=() if reveal else self.obscure, referenced=referenced)
+        return Style(obscure=() if reveal else self.obscure, referenced=referenced, complete=reveal)
 
     def text_of(self, element: Element, style: Style | None = None, one_line: bool = False) -> str:
         """One object as statement text, or as `xml …` if the language cannot say all of it."""
@@ -192,7 +192,10 @@ class Configuration:
         rendered = render_in_place(bare, element, style, keyword)
         self._name_agent(rendered, element)
         if not self._faithful(element, bare, keyword, style):
-            lines = xml_text(self.normalised(element, members=True))
+            whole = self.normalised(element, members=True)
+            for comment in [c for c in whole if not one_line and isinstance(c, etree._Comment)]:
+                whole.remove(comment)  # they stand above, as the text form has them
+            lines = xml_text(whole)
             return " ".join(lines.split(" \\\n")) if one_line else "\n".join([*rendered.comments, lines])
         return rendered.one_line() if one_line else rendered.pretty()
 

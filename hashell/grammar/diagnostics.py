@@ -112,6 +112,8 @@ class XmlFault(SourceDiagnostic):
         return f"xml: {self.message}"
 
     def remedy(self) -> str:
+        if self.place is not None and self.place.line:
+            return "the element may go over several lines, each but the last ending in a backslash"
         return "at the prompt put the XML between single quotes: xml '<… id=\"…\"/>'"
 
 

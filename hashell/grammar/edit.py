@@ -14,7 +14,11 @@ from hashell.model.diagnostics import Diagnostic, HashellError
 Element = etree._Element
 
 _REFERENCES = ("rsc", "with-rsc", "first", "then")
+_ROLES = {name.lower(): name for name in ("Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave")}
 _CONSTRAINTS = ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket")
+
+
+_OPTIONAL_SECTIONS = ("rsc_defaults", "op_defaults", "acls", "tags", "alerts")
 
 
 def fault(message: str, hint: str = "") -> HashellError:
@@ -41,6 +45,9 @@ class Editor:
             element = self.config.find(name)
             if element is not None:
                 self._delete(element)
+        for section in list(self.config.configuration):
+            if section.tag in _OPTIONAL_SECTIONS and not len(section):
+                detach(section)
 
     def _delete(self, element: Element) -> None:
         if element.tag == "template":
@@ -187,13 +194,14 @@ class Editor:
         operations = element.find("operations")
         if operations is None:
             operations = etree.SubElement(element, "operations")
-        interval, timeout = _with_unit(interval), _with_unit(timeout)
+        if role and role.lower() not in _ROLES:
+            raise fault(f"monitor: '{role}' is not a role", f"roles are {', '.join(list(_ROLES.values())[:4])}")
         for op in operations.findall("op"):
             if op.get("name") == "monitor" and op.get("interval") == interval:
                 raise fault(f"{name} already has a monitor op with interval {interval}", "choose another interval")
         op = etree.SubElement(operations, "op", name="monitor")
         if role:
-            op.set("role", {"master": "Promoted", "slave": "Unpromoted"}.get(role.lower(), role.capitalize()))
+            op.set("role", _ROLES[role.lower()])
         op.set("interval", interval)
         if timeout:
             op.set("timeout", timeout)
@@ -245,7 +253,7 @@ class Editor:
                 advised = info.action(op.get("name", ""), op.get("role", ""))
                 if advised is not None and advised.timeout:
                     op.set("timeout", advised.timeout)
-            for action in ("start", "stop", "promote", "demote"):
+            for action in ("start", "stop"):
                 advised = info.action(action)
                 if action in present or advised is None or not advised.timeout:
                     continue
@@ -269,9 +277,9 @@ def _with_unit(value: str) -> str:
 
 
 def _simplify(constraint: Element, refs: list[Element]) -> None:
-    """Two members left in sequential sets become a simple constraint."""
+    """Two members left become a simple constraint, unless they are in one set that is not sequential."""
     sets = constraint.findall("resource_set")
-    if any(s.get("sequential") == "false" or s.get("require-all") == "false" for s in sets):
+    if any(len(s) > 1 and (s.get("sequential") == "false" or s.get("require-all") == "false") for s in sets):
         return
     names = ("rsc", "with-rsc") if constraint.tag == "rsc_colocation" else ("first", "then")
     suffix = "role" if constraint.tag == "rsc_colocation" else "action"

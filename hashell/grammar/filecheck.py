@@ -27,6 +27,8 @@ from hashell.model.diagnostics import Diagnostic, HashellError, Severity
 _REFERENCES = ("rsc", "with-rsc", "first", "then")
 _CONSTRAINTS = ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket")
 _QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
+_ELSEWHERE = re.compile(r"(referenced node|target) \S+ (does not exist|not a node)|resource \S+ does not exist|"
+                        r"[\w-]+ names \S+, which does not exist|\S+: no such resource template")
 _EMPTY = ('<cib validate-with="{}" crm_feature_set="3.20.0" epoch="0" num_updates="0" admin_epoch="0"><configuration>'
           "<crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>")
 
@@ -55,9 +57,9 @@ class FileWarning(FileFinding):
 
 
 def check_text(text: str, file: str, agents: AgentDirectory | None = None,
-               schema: str = "pacemaker-4.0") -> list[Diagnostic]:
+               schema: str = "pacemaker-4.0", parser: CrmParser | None = None) -> list[Diagnostic]:
     """Every finding about the text, in the order of the places. Never raises for bad text."""
-    parser = CrmParser()
+    parser = parser or CrmParser()
     outcome = parser.parse_text(text, file)
     found: list[Diagnostic] = list(outcome.diagnostics)
     config = Configuration(etree.fromstring(_EMPTY.format(schema)), agents, parser)
@@ -126,7 +128,8 @@ def _unknown_names(statements: list[Statement]) -> list[Diagnostic]:
 
 def _names(element: etree._Element) -> list[str]:
     names = [element.get(a, "") for a in _REFERENCES] if element.tag in _CONSTRAINTS else []
-    refs = [r.get("id", "") for tag in ("resource_ref", "obj_ref", CHILD_REF) for r in element.iter(tag)]
+    refs = [r.get("id", "") for tag in ("resource_ref", "obj_ref", "role", CHILD_REF) for r in element.iter(tag)]
+    refs += [r.get("reference", "") for r in element.iter("acl_permission")]
     template = element.get("template", "") if element.tag == "primitive" else ""
     return list(dict.fromkeys(n for n in [*names, *refs, template] if n))
 
@@ -172,9 +175,8 @@ def _located(
         return _structural(finding, places)
     if not finding.owner:
         return finding if finding.severity is Severity.WARNING else None
-    if re.match(r"(referenced node|target) \S+ (does not exist|not a node)", finding.message) or (
-            re.match(r"resource \S+ does not exist", finding.message)):
-        return None  # nodes are the cluster's, and resources were looked at before
+    if _ELSEWHERE.match(finding.message):
+        return None  # nodes are the cluster's, and the rest was looked at before
     statement = _statement_of(finding.owner, places, config)
     if statement is None:
         return finding
@@ -184,17 +186,7 @@ def _located(
         word = statement.words[2]
     kind = FileWarning if finding.severity is Severity.WARNING else FileFinding
     return kind(place=word.place if word else statement.place, source=word.source if word else statement.source,
-                width=word.width if word else 1, message=finding.text(), hint=_better_hint(finding, config))
-
-
-def _better_hint(finding: CheckError, config: Configuration) -> str:
-    match = re.match(r'parameter "([^"]+)" is not known', finding.message)
-    element = config.find(finding.owner)
-    if match is None or element is None:
-        return finding.remedy()
-    info = config.agents.info(element.get("class", ""), element.get("provider", ""), element.get("type", ""))
-    near = difflib.get_close_matches(match[1], list(info.parameters) if info else [], 1)
-    return f"did you mean '{near[0]}'?" if near else finding.remedy()
+                width=word.width if word else 1, message=finding.text(), hint=finding.remedy())
 
 
 def _statement_of(owner: str, places: dict[tuple[bool, str], Statement], config: Configuration) -> Statement | None:

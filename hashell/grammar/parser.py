@@ -16,7 +16,7 @@ from lxml import etree
 from hashell.grammar.diagnostics import DuplicateObject, StatementFault, SyntaxFault, UnknownStatement, XmlFault
 from hashell.grammar.lines import LogicalLine, Word, logical_lines, split_words
 from hashell.grammar.plain import read
-from hashell.grammar.tree import CHILD_REF, CONTAINERS, KEYWORDS, PROPERTY_LIKE, SECTIONS, Elem, Statement
+from hashell.grammar.tree import CHILD_REF, CONTAINERS, KEYWORDS, PROPERTY_LIKE, SECTIONS, Elem, Statement, xml_safe
 from hashell.model.diagnostics import Diagnostic, HashellError
 
 _MINIMUM = {"primitive": 2, "rsc_template": 2, "group": 2, "clone": 2, "ms": 2, "location": 2, "colocation": 2,
@@ -82,6 +82,8 @@ class CrmParser:
         """One statement given as words (token mode, or a split line). Raises HashellError."""
         head = words[0]
         keyword = KEYWORDS.get(head.text.lower(), "")
+        if head.text.lower() == "monitor":
+            return _monitor(words, comments)
         if head.text.lower() == "xml":
             return self._xml(" ".join(w.text for w in words[1:]), None, words)
         if not keyword:
@@ -118,7 +120,7 @@ class CrmParser:
 
     def _grammar(self, keyword: str) -> Any:
         if keyword not in self._grammars:
-            self._grammars[keyword] = _builders()[keyword]()
+            self._grammars[keyword] = _builders()[keyword]().parse_with_tabs()
         return self._grammars[keyword]
 
     def _check_id(self, statement: Statement) -> None:
@@ -147,6 +149,21 @@ class CrmParser:
         name = element.get("uname" if keyword == "node" else "id", element.get("id", ""))
         comments = line.comments if line else []
         return Statement(keyword, name, element, list(comments), place, words or [], source)
+
+
+def _monitor(words: list[Word], comments: list[str] | None) -> Statement:
+    """`monitor RESOURCE[:ROLE] INTERVAL[:TIMEOUT]`: an operation to be added to a resource."""
+    head = words[0]
+    if len(words) != 3:
+        where = words[3] if len(words) > 3 else head
+        raise HashellError(SyntaxFault(
+            place=where.place, source=where.source, width=where.width, statement="monitor", found=where.text,
+            expected="RESOURCE[:ROLE] INTERVAL[:TIMEOUT]", hint="for example: monitor web 10s:20s",
+        ))
+    interval, _, timeout = words[2].text.partition(":")
+    element = etree.Element("monitor", target=xml_safe(words[1].text), interval=xml_safe(interval),
+                            timeout=xml_safe(timeout))
+    return Statement("monitor", "", element, list(comments or []), head.place, words, head.source)
 
 
 def _xml_object(element: etree._Element) -> tuple[etree._Element, str]:
@@ -184,12 +201,25 @@ def _syntax_fault(keyword: str, head: Word, rest: list[Word], texts: list[str], 
     place = word.place
     if at_end:
         place = type(place)(file=place.file, line=place.line, column=place.column + word.width + 1)
-    near = difflib.get_close_matches(word.text.lower(), _keywords_in(expected), 1, 0.75)
-    hint = f"did you mean '{near[0]}'?" if near and not at_end and word.text not in expected else ""
+    hint = "" if at_end else _meant(word.text, expected)
     return SyntaxFault(
         place=place, source=word.source, width=1 if at_end else word.width, statement=keyword, expected=expected,
         found="" if at_end else word.text, hint=hint or f"`help configure {keyword}` shows the form",
     )
+
+
+def _meant(found: str, expected: str) -> str:
+    """The remedy for a word that looks like one that could stand there."""
+    if expected.startswith(("<score>:", "<ticket>:")) and re.fullmatch(r"[\w+-]+", found) and "rule" not in expected:
+        return f"did you mean '{found}:'?"
+    name, equals, _ = found.partition("=")
+    known = _keywords_in(expected)
+    if "date part" in expected or "duration part" in expected:
+        from hashell.grammar.rules import DATE_PARTS
+
+        known = [*DATE_PARTS, "start", "end"]
+    near = difflib.get_close_matches(name.lower(), known, 1, 0.7)
+    return f"did you mean '{near[0]}{equals}'?" if near and near[0] != found.lower() else ""
 
 
 def _keywords_in(expected: str) -> list[str]:

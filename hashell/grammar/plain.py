@@ -15,7 +15,7 @@ from hashell.grammar.tree import CHILD_REF, Elem
 #: Words after `op NAME` that become attributes of <op>; all others are instance attributes of the operation.
 OP_ATTRIBUTES = (
     "interval", "timeout", "start-delay", "interval-origin", "on-fail", "role", "enabled", "record-pending",
-    "description", "requires",
+    "description",
 )
 _SETS = {"params": "instance_attributes", "meta": "meta_attributes", "utilization": "utilization"}
 _KEYWORDS = ("params", "meta", "utilization", "operations", "op", "op_params", "op_meta", "rule", "attributes")

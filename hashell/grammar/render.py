@@ -24,6 +24,7 @@ class Style:
 
     obscure: tuple[str, ...] = ()
     referenced: frozenset[str] = frozenset()
+    complete: bool = False  #: write the ids of all sets and values that are referred to, not only those `show` has
 
     def pair(self, name: str, value: str) -> str:
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.obscure):
@@ -124,6 +125,8 @@ def nvpair_text(element: Element, style: Style) -> str:
         return f"${element.get('id')}={quote(value or '')}"
     if value is None:
         return name
+    if style.complete and element.get("id") in style.referenced:
+        return f"${element.get('id')}:{style.pair(name, value)}"
     return style.pair(name, value)
 
 
@@ -132,7 +135,7 @@ def set_words(element: Element, style: Style, show_id: bool = True) -> list[str]
     if element.get("id-ref"):
         return [f"$id-ref={element.get('id-ref')}"]
     words = []
-    if show_id and element.get("id") in style.referenced and element.tag == "utilization":
+    if show_id and element.get("id") in style.referenced and (element.tag == "utilization" or style.complete):
         words.append(f"$id={element.get('id')}")
     if _score_of(element):
         words.append(_score_of(element))
@@ -165,7 +168,7 @@ def _op_lines(element: Element, style: Style) -> list[str]:
     for name, value in attributes(element):
         if name not in ("id", "name"):
             words.append(name_value(name, value))
-    lines = [" ".join(words)]
+    lines = [" ".join(words), *_description(element)]
     for child in children(element):
         keyword = {"instance_attributes": "op_params", "meta_attributes": "op_meta"}.get(child.tag, child.tag)
         lines.append(set_line(keyword, child, style))

@@ -64,7 +64,7 @@ def _operations(tokens: Any) -> Elem:
     return Elem("operations", marks, elements)
 
 
-def _gather(elements: list[Elem]) -> list[Elem]:
+def _gather(text: str, loc: int, elements: list[Elem]) -> list[Elem]:
     """Loose <op> elements collected in one <operations> where the first of them stood."""
     out: list[Elem] = []
     operations: Elem | None = None
@@ -73,6 +73,8 @@ def _gather(elements: list[Elem]) -> list[Elem]:
             if operations is None:
                 operations = element
                 out.append(element)
+            elif operations.attrs and element.attrs:
+                raise fail(text, loc, "`operations` only once: all operations of a resource are one list")
             else:
                 operations.attrs.update(element.attrs)
                 operations.children += element.children
@@ -101,7 +103,7 @@ def _resource_body(one_rule: Parser) -> Parser:
 
 
 def _resource(tag: str) -> Any:
-    def action(tokens: Any) -> Elem:
+    def action(text: str, loc: int, tokens: Any) -> Elem:
         marks, elements = split_marks(tokens)
         attrs = {"id": marks["name"]}
         if "template" in marks:
@@ -110,7 +112,7 @@ def _resource(tag: str) -> Any:
             attrs.update(agent_attributes(marks["agent"]))
         if "description" in marks:
             attrs["description"] = marks["description"]
-        return Elem(tag, attrs, _gather(elements))
+        return Elem(tag, attrs, _gather(text, loc, elements))
 
     return action
 

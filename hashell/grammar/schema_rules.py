@@ -70,6 +70,8 @@ def _object_faults(element: Element, version: tuple[int, int]) -> Iterator[tuple
     keyword = keyword_of(element)
     if keyword == "user" and version >= (2, 0):
         yield "old-style users are not part of this schema", "use acl_target"
+    if keyword == "node" and version < (2, 0) and element.get("type") is None:
+        yield "nodes need a type in this schema", "stay with a newer schema"
     if keyword == "ms" and version >= (4, 0):
         yield "master resources are not part of this schema", f"use clone {object_id(element)} … meta promotable=true"
     if keyword == "location":

@@ -57,7 +57,10 @@ def _one(config: Configuration, spec: str, original: Configuration | None) -> li
     if spec == "changed":
         return changed(config, original) if original is not None else []
     if any(c in spec for c in "*?"):
-        return [e for e in objects if fnmatch.fnmatchcase(object_id(e), spec)]
+        found = [e for e in objects if fnmatch.fnmatchcase(object_id(e), spec)]
+        if not found:
+            raise HashellError(ObjectFault(message=f"no object matches {spec}", hint="`show` lists all objects"))
+        return found
     return [config.get(spec)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -19,13 +19,15 @@ _KINDS = {
     "bool": (re.compile(r"\s*(true|false|1|0)\s*"), "true or false"),
     "score": (_SCORE, "an integer, INFINITY or -INFINITY"),
     "int": (_INTEGER, "an integer"),
+    "range": (re.compile(r"[0-9-]+"), "FIRST-LAST"),
+    "devices": (re.compile(r"[\w.-]+(,[\w.-]+)*", re.ASCII), "resource ids parted by commas, without blanks"),
     "index": (re.compile(r"\s*0*[1-9]\s*"), "a number from 1 to 9"),
 }
 #: Attributes that name an id of the document, by element ('' for every constraint).
 REFERENCES: dict[str, tuple[str, ...]] = {
     "rsc_location": ("rsc",), "rsc_colocation": ("rsc", "with-rsc"), "rsc_order": ("first", "then"),
     "rsc_ticket": ("rsc",), "resource_ref": ("id",), "role": ("id",), "acl_permission": ("reference",),
-    "primitive": ("template",), "obj_ref": ("id",),
+    "primitive": ("template",),
 }
 #: Elements whose `id` names something else or is a space of its own.
 _NO_IDS = ("resource_ref", "obj_ref", "role", "node")
@@ -53,11 +55,12 @@ def misshapen(configuration: _Element, version: tuple[int, int]) -> Iterator[Fin
 
 def _attribute_faults(element: _Element, shape: Shape) -> Iterator[Finding]:
     tag = str(element.tag)
-    for name, value in element.items():
-        attribute = shape.attributes.get(str(name))
+    for key, text in element.items():
+        name, value = str(key), str(text)
+        attribute = shape.attributes.get(name)
         if attribute is None:
             yield element, f"<{tag}> has no attribute {name}", f"it has {', '.join(shape.attributes) or 'none'}"
-        elif wrong := _wanted(attribute, str(value)):
+        elif wrong := _wanted(attribute, value):
             yield element, f"{name} cannot be '{value}'", f"it is {wrong}"
     for attribute in shape.attributes.values():
         if attribute.required and element.get(attribute.name) is None:
@@ -116,12 +119,18 @@ def _nvpair(element: _Element) -> tuple[str, str] | None:
 
 def _primitive(element: _Element) -> tuple[str, str] | None:
     if _has(element, "template"):
-        return ("a primitive has a template and an agent", "take one out") if _has(element, "class") else None
+        both = _has(element, "class", "provider", "type")
+        return ("a primitive has a template and an agent", "take one out") if both else None
     if not _has(element, "class") or not _has(element, "type"):
         return "a primitive has no agent", "name class, provider and type"
-    if element.get("class") == "ocf" and not _has(element, "provider"):
+    return _agent(element)
+
+
+def _agent(element: _Element) -> tuple[str, str] | None:
+    ocf, named = element.get("class") == "ocf", _has(element, "provider")
+    if ocf and not named:
         return "an OCF agent has no provider", "write ocf:PROVIDER:TYPE"
-    return None
+    return ("only OCF agents have a provider", "write CLASS:TYPE") if named and not ocf else None
 
 
 def _clone(element: _Element) -> tuple[str, str] | None:
@@ -141,13 +150,17 @@ def _location(element: _Element) -> tuple[str, str] | None:
     ruled = "rule" in _tags(element)
     if ruled == _has(element, "node"):
         return "a location has a rule or a node with a score", "write SCORE: NODE or rule …"
-    if not ruled and not _has(element, "score"):
+    if ruled and _has(element, "score", "score-attribute"):
+        return "a location with a rule has no score of its own", "give the rule a score"
+    if sets and _has(element, "role"):
+        return "a location of sets has no role", "write RESOURCE:ROLE in the set"
+    if not ruled and (not _has(element, "score") or _has(element, "score-attribute")):
         name = element.get("score-attribute", "")
         return f"'{name}' is not a score", "scores are numbers, inf or -inf"
     return None
 
 
-def _pair(first: str, second: str) -> object:
+def _pair(first: str, second: str) -> Callable[[_Element], tuple[str, str] | None]:
     def check(element: _Element) -> tuple[str, str] | None:
         sets = "resource_set" in _tags(element)
         if sets and _has(element, first, second):
@@ -156,6 +169,10 @@ def _pair(first: str, second: str) -> object:
             return "a constraint does not name two resources", "name two, or sets"
         if sets and _has(element, "node-attribute"):
             return "a colocation of sets has no node-attribute", "write one colocation for each pair"
+        if sets and _has(element, "rsc-role", "with-rsc-role", "first-action", "then-action"):
+            return "roles and actions belong to the resources of sets", "write RESOURCE:ROLE or RESOURCE:ACTION"
+        if _has(element, "kind") and _has(element, "score"):
+            return "an order has a kind and a score", "write one of both"
         return None
 
     return check
@@ -168,14 +185,9 @@ def _ticket(element: _Element) -> tuple[str, str] | None:
 
 
 def _rule(element: _Element) -> tuple[str, str] | None:
+    if _has(element, "score") and _has(element, "score-attribute"):
+        return "a rule has a score and a score attribute", "write one of both"
     return None if _tags(element) else ("a rule has no expression", "write one, such as #uname eq node1")
-
-
-def _expression(element: _Element) -> tuple[str, str] | None:
-    unary = element.get("operation") in ("defined", "not_defined")
-    if not unary and not _has(element, "value") and _has(element, "operation"):
-        return "a comparison has no value", "write ATTRIBUTE eq VALUE"
-    return None
 
 
 def _date(element: _Element) -> tuple[str, str] | None:
@@ -184,8 +196,7 @@ def _date(element: _Element) -> tuple[str, str] | None:
         "lt": _has(element, "end") and not _has(element, "start") and not children,
         "gt": _has(element, "start") and not _has(element, "end") and not children,
         "date_spec": children == ["date_spec"] and not _has(element, "start", "end"),
-        "in_range": _has(element, "start", "end") and "date_spec" not in children
-                    and not (children and _has(element, "end") == _has(element, "start")),
+        "in_range": _has(element, "start", "end") and "date_spec" not in children,
     }.get(operation or "in_range", True)
     return None if wanted else ("a date expression is not complete", "write start= with end= or a duration")
 
@@ -193,12 +204,15 @@ def _date(element: _Element) -> tuple[str, str] | None:
 def _permission(element: _Element) -> tuple[str, str] | None:
     if sum(_has(element, name) for name in ("xpath", "reference", "object-type")) != 1:
         return "a permission names one of xpath, reference and object-type", "write one of xpath:, ref:, type:"
+    if _has(element, "attribute") and not _has(element, "object-type"):
+        return "an attribute stands without the type of object", "write type:ELEMENT attr:NAME"
     return None
 
 
 def _level(element: _Element) -> tuple[str, str] | None:
     by_attribute = _has(element, "target-attribute") and _has(element, "target-value")
-    if sum((by_attribute, _has(element, "target"), _has(element, "target-pattern"))) != 1:
+    half = _has(element, "target-attribute", "target-value") and not by_attribute
+    if half or sum((by_attribute, _has(element, "target"), _has(element, "target-pattern"))) != 1:
         return "a fencing level has one target", "write NODE:, pattern:RE or attr:NAME=VALUE"
     return None
 
@@ -206,6 +220,8 @@ def _level(element: _Element) -> tuple[str, str] | None:
 def _mapping(element: _Element) -> tuple[str, str] | None:
     if _has(element, "port") == _has(element, "range"):
         return "a port mapping has a port or a range", "write port= or range="
+    if _has(element, "internal-port") and not _has(element, "port"):
+        return "internal-port stands without port", "write port= too"
     return None
 
 
@@ -226,10 +242,11 @@ def _operation(element: _Element) -> tuple[str, str] | None:
 
 
 _COMBINATIONS = {
-    **dict.fromkeys(("cluster_property_set", "instance_attributes", "meta_attributes", "utilization", "resource_set"), _set),
+    "cluster_property_set": _set, "instance_attributes": _set, "meta_attributes": _set, "utilization": _set,
+    "resource_set": _set,
     "nvpair": _nvpair, "primitive": _primitive, "clone": _clone, "master": _clone, "bundle": _bundle,
     "rsc_location": _location, "rsc_colocation": _pair("rsc", "with-rsc"), "rsc_order": _pair("first", "then"),
-    "rsc_ticket": _ticket, "rule": _rule, "expression": _expression, "date_expression": _date,
+    "rsc_ticket": _ticket, "rule": _rule, "template": _agent, "date_expression": _date,
     "acl_permission": _permission, "fencing-level": _level, "port-mapping": _mapping, "storage-mapping": _storage,
     "op": _operation,
 }

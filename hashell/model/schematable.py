@@ -1,8 +1,9 @@
 """What the elements of a configuration look like, as data: attributes with their types, and children.
 
 Established by giving documents to the original's validator. An entry of attributes is `name`, `name!` (required) or
-`name=TYPE`, `name!=TYPE`; a TYPE is one of `id`, `bool`, `score`, `int`, `index`, or choices parted by `|`. An entry of
-children is a tag, with `*` (any number), `+` (one or more), `!` (exactly one) or nothing (at most one).
+`name=TYPE`, `name!=TYPE`; a TYPE is one of `bool`, `score`, `int`, `index`, `devices`, `range`, or choices
+parted by `|`. An entry of children is a tag, with `*` (any number), `+` (one or more), `!` (exactly one) or nothing
+(at most one).
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ _ATTRIBUTES: dict[str, str] = {
     "instance_attributes": _SET,
     "meta_attributes": _SET,
     "utilization": _SET,
-    "nvpair": "id id-ref name value",
+    "nvpair": "id! id-ref name value",
     "node": "id! uname! type=member|ping|remote description score=score",
-    "primitive": "id! class=ocf|lsb|heartbeat|stonith|upstart|service|systemd|nagios provider type template description",
-    "template": "id! class!=ocf|lsb|heartbeat|stonith|upstart|service|systemd|nagios provider type! description",
+    "primitive": "id! class=ocf|lsb|heartbeat|stonith|service|systemd provider type template description",
+    "template": "id! class!=ocf|lsb|heartbeat|stonith|service|systemd provider type! description",
     "operations": "id id-ref",
-    "op": f"id id-ref name interval description timeout start-delay interval-origin role={OLD_ROLES} enabled=bool "
+    "op": f"id! id-ref name interval description timeout start-delay interval-origin role={OLD_ROLES} enabled=bool "
           "record-pending=bool on-fail=ignore|block|demote|stop|restart|standby|fence|restart-container",
     "group": "id! description",
     "clone": "id! description",
@@ -39,24 +40,24 @@ _ATTRIBUTES: dict[str, str] = {
     "podman": "image! promoted-max=int replicas=int replicas-per-host=int run-command network options",
     "network": "ip-range-start control-port=int host-interface host-netmask=int add-host=bool",
     "storage": "",
-    "port-mapping": "id! port=int internal-port=int range",
+    "port-mapping": "id! port=int internal-port=int range=range",
     "storage-mapping": "id! source-dir source-dir-root target-dir! options",
     "rsc_location": f"id! rsc rsc-pattern role={ROLES} score=score score-attribute node "
                     "resource-discovery=always|never|exclusive",
     "rsc_colocation": f"id! rsc with-rsc rsc-role={ROLES} with-rsc-role={ROLES} score=score node-attribute "
-                      "influence=bool",
+                      "influence",
     "rsc_order": f"id! first then first-action={ACTIONS} then-action={ACTIONS} score=score "
                  "kind=Optional|Mandatory|Serialize symmetrical=bool require-all=bool",
     "rsc_ticket": f"id! rsc rsc-role={ROLES} ticket! loss-policy=stop|demote|fence|freeze",
     "resource_set": f"id id-ref sequential=bool require-all=bool ordering=group|listed action={ACTIONS} role={ROLES} "
                     "score=score kind=Optional|Mandatory|Serialize",
     "resource_ref": "id!",
-    "rule": f"id id-ref score=score score-attribute boolean-op=and|or role={ROLES}",
+    "rule": "id! id-ref score=score score-attribute boolean-op=and|or role",
     "expression": "id! attribute! operation!=lt|gt|lte|gte|eq|ne|defined|not_defined value "
                   "type=string|integer|number|version value-source=literal|param|meta",
-    "date_expression": "id! operation=in_range|gt|lt|date_spec start end",
-    "date_spec": f"id! {_TIMES} minutes seconds yearsdays moon",
-    "duration": f"id! {_PERIOD} yeardays minutes seconds days moon",
+    "date_expression": "id! operation!=in_range|gt|lt|date_spec start end",
+    "date_spec": f"id! {_TIMES} minutes seconds yearsdays",
+    "duration": f"id! {_PERIOD} minutes seconds days moon",
     "rsc_expression": "id! class provider type",
     "op_expression": "id! name! interval",
     "acl_target": "id! name",
@@ -64,7 +65,7 @@ _ATTRIBUTES: dict[str, str] = {
     "acl_role": "id! description",
     "acl_permission": "id! kind!=read|write|deny xpath reference object-type attribute description",
     "role": "id!",
-    "fencing-level": "id! target target-pattern target-attribute target-value index!=index devices!",
+    "fencing-level": "id! target target-pattern target-attribute target-value index!=index devices!=devices",
     "tag": "id!",
     "obj_ref": "id!",
     "alert": "id! path! description",
@@ -109,7 +110,14 @@ _CHILDREN: dict[str, str] = {
 }
 
 #: What schemas before 4.0 have otherwise.
+_OLD_CLASSES = "ocf|lsb|heartbeat|stonith|upstart|service|systemd|nagios"
 _OLD_ATTRIBUTES: dict[str, str] = {
+    "primitive": f"id! class={_OLD_CLASSES} provider type template description",
+    "template": f"id! class!={_OLD_CLASSES} provider type! description",
+    "date_spec": f"{_ATTRIBUTES['date_spec']} moon",
+    "duration": f"{_ATTRIBUTES['duration']} yeardays",
+    "nvpair": "id id-ref name value",
+    "op": f"{_ATTRIBUTES['op']} requires=nothing|quorum|fencing",
     "docker": f"{_ATTRIBUTES['docker']} masters=int",
     "podman": f"{_ATTRIBUTES['podman']} masters=int",
     "rkt": f"{_ATTRIBUTES['podman']} masters=int",

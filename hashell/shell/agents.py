@@ -16,22 +16,13 @@ if TYPE_CHECKING:
     from hashell.shell.session import Session
     from hashell.stack.settings import NodeSettings
 
-#: Agents that exist on most cluster nodes. Where one is not installed, as on an administrator's desk, its name is
-#: accepted and its parameters are left unchecked.
+#: Agents of which only the name is known (others are in the catalogue of hashell.ra). Where one is not installed, as on
+#: an administrator's desk, its name is accepted and its parameters are left unchecked.
 WELL_KNOWN: dict[str, tuple[str, ...]] = {
-    "ocf:heartbeat": (
-        "CTDB", "Delay", "Filesystem", "IPsrcaddr", "LVM-activate", "MailTo", "Raid1", "Route", "SendArp",
-        "Squid", "VirtualDomain", "Xen", "anything", "apache", "conntrackd", "db2", "dhcpd", "docker",
-        "exportfs", "galera", "iSCSILogicalUnit", "iSCSITarget", "iface-vlan", "lvmlockd", "mysql", "named",
-        "nfsnotify", "nfsserver", "nginx", "oracle", "pgsql", "podman", "portblock", "postfix",
-        "rabbitmq-cluster", "redis", "rsyncd", "symlink", "tomcat", "varnish",
-    ),
-    "ocf:pacemaker": ("ClusterMon", "HealthCPU", "HealthSMART", "SysInfo", "attribute", "controld", "ifspeed", "ping",
-                      "remote"),
     "ocf:linbit": ("drbd",),
     "stonith": ("fence_apc", "fence_apc_snmp", "fence_aws", "fence_azure_arm", "fence_gce", "fence_idrac", "fence_ilo",
                 "fence_ipmilan", "fence_mpath", "fence_redfish", "fence_sbd", "fence_scsi", "fence_virsh",
-                "fence_virt", "fence_vmware_rest", "fence_watchdog", "fence_xvm"),
+                "fence_virt", "fence_vmware_rest", "fence_xvm"),
 }
 
 
@@ -54,7 +45,10 @@ class ShellAgents:
         return self._registry
 
     def providers(self, agent: str) -> list[str]:
+        from hashell.ra.catalogue import providers_of
+
         found = [p for p in self.registry.providers("ocf") if agent in self.registry.types("ocf", p)]
+        found += [p for p in providers_of(agent) if p not in found]
         for name, types in WELL_KNOWN.items():
             standard, _, provider = name.partition(":")
             if standard == "ocf" and agent in types and provider not in found:
@@ -86,6 +80,11 @@ class ShellAgents:
         try:
             return _info(self.metadata(standard, provider, agent))
         except HashellError:
+            from hashell.ra.catalogue import known_metadata
+
+            known = known_metadata(standard, provider, agent)
+            if known is not None:
+                return replace(_info(known), recorded=True)
             name = f"{standard}:{provider}" if provider else standard
             return AgentInfo(partial=True) if agent in WELL_KNOWN.get(name, ()) else None
 

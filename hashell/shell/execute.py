@@ -6,6 +6,7 @@ import difflib
 import importlib
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from hashell.grammar.lines import LogicalLine, Word, split_words
 from hashell.model.diagnostics import HashellError
@@ -94,6 +95,9 @@ def find_child(session: Session, text: str) -> Command | Level | None:
     """The command or level meant by a word: its name, an alias, or an unmistakable beginning of a name."""
     level = session.level
     found: Command | Level | None = level.command(text) or level.level(text)
+    if found is None and text != text.lower():
+        text = text.lower()
+        found = level.command(text) or level.level(text)
     if found is not None or len(text) < 2 or text.startswith("-"):
         return found
     matches = [name for name in level.children() if name.startswith(text)]
@@ -115,6 +119,8 @@ def call(session: Session, command: Command, words: list[Word]) -> ExitCode:
     most = command.most()
     if len(given) < command.least() or (most is not None and len(given) > most):
         raise HashellError(WrongArguments(command=where, usage=command.usage(), given=len(given)))
+    if command.statement and command.name.startswith(words[0].text.lower()):
+        words = [replace(words[0], text=command.name), *words[1:]]  # an abbreviation of it was accepted
     handler = command.load()
     result = handler(session, words) if command.statement else handler(session, given)
     if isinstance(result, ExitCode):

@@ -73,14 +73,15 @@ class Workspace:
 
     # -- changing ------------------------------------------------------------------------------------------
 
-    def apply(self, statements: Iterable[Statement], mode: Mode, *, part: bool = False) -> None:
+    def apply(self, statements: Iterable[Statement], mode: Mode, *, part: bool = False,
+              previous: etree._Element | None = None) -> None:
         """Apply statements, telling side effects. Raises HashellError with nothing changed.
 
-        part: of a larger change, whose beginning the caller remembers.
+        part: of a larger change, whose beginning the caller remembers. previous: the document that is replaced.
         """
         from hashell.grammar.apply import Applier
 
-        applier = Applier(self.config, mode)
+        applier = Applier(self.config, mode, previous)
         applier.apply(statements)
         if not part:
             self.remember(applier.before)

@@ -42,8 +42,8 @@ def test_assist_template_takes_what_is_equal(hashell: Hashell) -> None:
         for n in "ab"))
     assert hashell("configure", "assist", "template", "a", "b").code == 0
     shown = hashell("configure", "show").out
-    assert "rsc_template dummy-template-1 ocf:pacemaker:Dummy \\\n\tparams fake=x \\\n\top monitor" in shown
-    assert "primitive a @dummy-template-1 \\\n\tparams state=a\n" in shown
+    assert "rsc_template template-dummy-1 ocf:pacemaker:Dummy \\\n\tparams fake=x \\\n\top monitor" in shown
+    assert "primitive a @template-dummy-1 \\\n\tparams state=a\n" in shown
     assert hashell("configure", "assist", "template", "a", "node1").code == 1
 
 

@@ -59,7 +59,7 @@ def template(session: Session, words: list[str]) -> None:
         raise failed("the primitives are not all of one agent",
                      "a template can be made of primitives with the same class, provider and type")
     space = session.workspace
-    name = _free(session, f"{chosen[0].get('type', 'rsc').lower()}-template-")
+    name = _free(session, f"template-{chosen[0].get('type', 'rsc').lower()}-")
     before = space.config.snapshot()
     try:
         made = etree.Element("template", {"id": name, **{k: chosen[0].get(k, "") for k in (

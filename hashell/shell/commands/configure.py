@@ -6,7 +6,7 @@ import sys
 
 from hashell.grammar.check import property_value
 from hashell.grammar.selection import select
-from hashell.model.diagnostics import HashellError, Severity
+from hashell.model.diagnostics import Diagnostic, HashellError, Severity
 from hashell.model.exitcodes import ExitCode
 from hashell.model.xmltext import pretty
 from hashell.shell.diagnostics import CommandFailed, UnreadableFile, Warned, WrongArguments
@@ -139,14 +139,22 @@ def delete(session: Session, words: list[str]) -> None:
     if not names:
         raise HashellError(WrongArguments(command="configure.delete", usage="delete [--force] ID…",
                                           problem="no object named"))
+    missing: list[Diagnostic] = []
     for name in names:
-        session.workspace.config.get(name)
+        try:
+            session.workspace.config.get(name)
+        except HashellError as error:
+            missing += error.diagnostics
+    names = [name for name in names if session.workspace.config.find(name) is not None]
     if not force and not session.options.force:
         running = _running(session, names)
         if running:
             raise failed(f"resource {running[0]} is running, can't delete it",
                          f"stop it first: resource stop {running[0]}; or: delete --force {running[0]}")
-    _edit(session, "delete", names)
+    if names:
+        _edit(session, "delete", names)
+    if missing:
+        raise HashellError(*missing)
 
 
 def _running(session: Session, names: list[str]) -> list[str]:

@@ -54,7 +54,7 @@ def apply_loaded(session: Session, statements: list[Statement], method: str) -> 
     try:
         if method == "replace":
             space.editor().erase()
-        space.apply(statements, Mode.UPDATE, part=True)
+        space.apply(statements, Mode.UPDATE, part=True, previous=before)
         if method == "push":
             _delete_unnamed(session, statements)
     except HashellError:

@@ -220,7 +220,8 @@ def _attribute(session: Session, tag: str, label: str, words: list[str]) -> None
     elif verb == "show" and len(words) == 3:
         pair = changes.Cib(session.run(session.cluster().cib())).pair(name, tag, attribute)
         if pair is None:
-            raise failed(f"{label} '{attribute}' of {name} is not set")
+            session.note(f"{label} '{attribute}' of {name} is not set")
+            return
         session.out(pair.get("value", ""))
     elif verb == "delete" and len(words) == 3:
         change(session, lambda c: c.delete_attribute(name, tag, attribute))

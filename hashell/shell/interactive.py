@@ -202,7 +202,7 @@ class Prompt:
         self._prompt: PromptSession[str] = PromptSession(
             history=history, completer=self.completer, complete_while_typing=True, lexer=self.painter,
             complete_style=CompleteStyle.COLUMN, key_bindings=_keys(self.completer, history), multiline=True,
-            prompt_continuation="   > ", bottom_toolbar=self._toolbar, reserve_space_for_menu=8,
+            prompt_continuation=lambda width, number, wrapped: "" if wrapped else "   > ", bottom_toolbar=self._toolbar, reserve_space_for_menu=8,
             style=prompt_style(session.preferences.get("color.scheme")), include_default_pygments_style=False,
         )
 

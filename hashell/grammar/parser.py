@@ -5,7 +5,6 @@ The first word selects the grammar (built on first use); see section 2 of the la
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -85,6 +84,8 @@ class CrmParser:
         if head.text.lower() == "xml":
             return self._xml(" ".join(w.text for w in words[1:]), None, words)
         if not keyword:
+            import difflib
+
             near = difflib.get_close_matches(head.text.lower(), list(KEYWORDS), 1)
             raise HashellError(UnknownStatement(
                 place=head.place, source=head.source, width=head.width, word=head.text, near="".join(near)
@@ -184,6 +185,8 @@ def _syntax_fault(keyword: str, head: Word, rest: list[Word], texts: list[str], 
     place = word.place
     if at_end:
         place = type(place)(file=place.file, line=place.line, column=place.column + word.width + 1)
+    import difflib
+
     near = difflib.get_close_matches(word.text.lower(), _keywords_in(expected), 1, 0.75)
     hint = f"did you mean '{near[0]}'?" if near and not at_end and word.text not in expected else ""
     return SyntaxFault(

@@ -190,6 +190,11 @@ def _keys(completer: TableCompleter, history: History) -> KeyBindings:
     return keys
 
 
+def _continued(width: int, number: int, wrapped: int) -> str:
+    """Before the further rows of a line: only those that were typed as such have a prompt."""
+    return "" if wrapped else "   > "
+
+
 class Prompt:
     """The prompt of one session."""
 
@@ -202,7 +207,7 @@ class Prompt:
         self._prompt: PromptSession[str] = PromptSession(
             history=history, completer=self.completer, complete_while_typing=True, lexer=self.painter,
             complete_style=CompleteStyle.COLUMN, key_bindings=_keys(self.completer, history), multiline=True,
-            prompt_continuation=lambda width, number, wrapped: "" if wrapped else "   > ", bottom_toolbar=self._toolbar, reserve_space_for_menu=8,
+            prompt_continuation=_continued, bottom_toolbar=self._toolbar, reserve_space_for_menu=8,
             style=prompt_style(session.preferences.get("color.scheme")), include_default_pygments_style=False,
         )
 

@@ -55,6 +55,7 @@ def drive_steps(steps: list[tuple[str, Callable[[Prompt], bool]]], monkeypatch: 
     monkeypatch.setattr("hashell.shell.interactive.Prompt", lambda s: prompts.append(Prompt(s)) or prompts[0])
     failed: list[str] = []
     monkeypatch.setattr("builtins.input", lambda prompt="": "n")
+    monkeypatch.setenv("TERM", "xterm")  # on a dumb terminal there are no menus
 
     def feed() -> None:
         while not prompts or not prompts[0]._prompt.app.is_running:

@@ -49,12 +49,13 @@ def _empty(prompt: Prompt) -> bool:
     return not _text(prompt)
 
 
-def drive_steps(steps: list[tuple[str, Callable[[Prompt], bool]]], monkeypatch: pytest.MonkeyPatch) -> None:
+def drive_steps(steps: list[tuple[str, Callable[[Prompt], bool]]], monkeypatch: pytest.MonkeyPatch,
+                answer: str = "n") -> None:
     """Send each text when what the one before it was to bring about is there: menus take a moment."""
     prompts: list[Prompt] = []
     monkeypatch.setattr("hashell.shell.interactive.Prompt", lambda s: prompts.append(Prompt(s)) or prompts[0])
     failed: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda prompt="": "n")
+    monkeypatch.setattr("builtins.input", lambda prompt="": answer)
     monkeypatch.setenv("TERM", "xterm")  # on a dumb terminal there are no menus
 
     def feed() -> None:
@@ -140,16 +141,17 @@ def test_history_is_searched_by_scattered_letters(hashell: Hashell, cib_file: Pa
     history_file().parent.mkdir(parents=True)
     history_file().write_text("\n# 1\n+configure primitive earlier Dummy\n\n# 2\n+status\n")
     line = "configure primitive earlier Dummy"
-    drive_steps([("\x12", _menu), ("cfg prm erl", _menu), ("\x1b[B", lambda prompt: _text(prompt) == line),
-                 ("\n", lambda prompt: not _menu(prompt)), ("\nquit\n", lambda prompt: True)], monkeypatch)
+    found = lambda prompt: _text(prompt) == "cfg prm erl" and _menu(prompt)  # noqa: E731
+    drive_steps([("\x12", _menu), ("cfg prm erl", found), ("\x1b[B", lambda prompt: _text(prompt) == line),
+                 ("\n", lambda prompt: not _menu(prompt)), ("\nquit\n", lambda prompt: True)], monkeypatch, "y")
     assert 'id="earlier"' in cib_file.read_text()
 
 
 @pytest.mark.parametrize(("pattern", "expected"), [
-    ("rsm", ["resource move", "r sometimes m"]), ("", ["b", "a"]), ("zz", []), ("WEB", ["the web", "web x"]),
+    ("rsm", ["r sometimes m", "resource move"]), ("", ["b", "a"]), ("zz", []), ("WEB", ["the web", "web x"]),
 ])
 def test_fuzzy(pattern: str, expected: list[str]) -> None:
-    lines = {"rsm": ["r sometimes m", "resource move", "resource status"], "": ["a", "b"], "zz": ["a", "z"],
+    lines = {"rsm": ["resource move", "r sometimes m", "resource status"], "": ["a", "b"], "zz": ["a", "z"],
              "WEB": ["web x", "w.e.b", "the web"]}[pattern]
     assert fuzzy(pattern, lines)[:2] == expected
 

@@ -133,16 +133,35 @@ def run_program(name: str, arguments: list[str]) -> int:
 def print_candidates(arguments: list[str]) -> int:
     """For the completion scripts: candidates for a command line given as one word, with tab and description."""
     from hashell.shell.completion import complete
-    from hashell.shell.session import Session
+    from hashell.shell.session import Options, Session
 
     line = arguments[0] if arguments else ""
-    session = Session()
+    options, rest = Options(), line.lstrip().partition(" ")[2].lstrip()
+    while rest.startswith("-"):
+        word, blank, after = rest.partition(" ")
+        if not blank:
+            print("\n".join(option for option in option_names() if option.startswith(word)))
+            return 0
+        rest = after.lstrip()
+        if word in _VALUES or word in ("-f", "--file", "-o", "--option"):
+            value, blank, after = rest.partition(" ")
+            if not blank:
+                return 0
+            if word in _VALUES:
+                setattr(options, _VALUES[word], value)
+            rest = after.lstrip()
+    session = Session(options)
     try:
-        for candidate in complete(session, line.lstrip().partition(" ")[2]):
+        for candidate in complete(session, rest):
             print(f"{candidate.text}\t{candidate.about}")
     finally:
         session.close()
     return 0
+
+
+def option_names() -> list[str]:
+    """Every option of `hashell` itself."""
+    return [*_FLAGS, *_VALUES, "-f", "--file", "-o", "--option", "-h", "--help", "--version"]
 
 
 def parse_options(arguments: list[str]) -> tuple[Options, str, list[str]] | int:

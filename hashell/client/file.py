@@ -8,11 +8,9 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from hashell.atomicfile import write_atomically
 from hashell.client.cluster import Cluster
 from hashell.client.diagnostics import Conflict, UnreadableCib, UnwritableCib
 from hashell.client.source import FileSource
-from hashell.model import patchset
 from hashell.model.diagnostics import HashellError
 from hashell.model.version import CibVersion
 from hashell.model.xmltext import compact, parse, pretty
@@ -75,6 +73,8 @@ class CibFile(Cluster):
         self._write(_bumped(self.read(), root))
 
     def _write(self, root: etree._Element) -> None:
+        from hashell.atomicfile import write_atomically
+
         try:
             write_atomically(self.path, pretty(root))
         except OSError as error:
@@ -83,6 +83,8 @@ class CibFile(Cluster):
 
 def _bumped(old: etree._Element, new: etree._Element) -> etree._Element:
     """`new` with the counters a live CIB would have after this change (daemons specification, section 2.4)."""
+    from hashell.model import patchset
+
     result = copy.deepcopy(new)
     before = CibVersion.of(old)
     changes = patchset.changes(old, result)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hashell.stack.settings import NodeSettings, embedded_dir
-from hashell.stack.wire.qbframe import abstract_address
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,10 @@ def embedded_nodes(base: Path) -> list[NodeSettings]:
 
 def is_running(settings: NodeSettings) -> bool:
     """Whether the CIB manager of that node accepts connections."""
+    import socket
+
+    from hashell.stack.wire.qbframe import abstract_address
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 
 from lxml import etree
 
@@ -145,6 +144,8 @@ class Configuration:
         """The object of that id. Raises HashellError(NoSuchObject)."""
         element = self.find(name)
         if element is None:
+            import difflib
+
             near = difflib.get_close_matches(name, [object_id(e) for e in self.objects()], 1)
             raise HashellError(NoSuchObject(name=name, near="".join(near)))
         return element

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from hashell.grammar.diagnostics import OpenQuote
 from hashell.model.diagnostics import HashellError, Place
@@ -84,7 +85,7 @@ def logical_lines(text: str, file: str = "", first_line: int = 1) -> list[Logica
         if pending is None:
             pending = LogicalLine("", [], file)
         pending.text += body
-        pending.positions += [(number, start + i + 1) for i in range(len(body))]
+        pending.positions.extend(zip(repeat(number), range(start + 1, start + 1 + len(body))))
         pending.sources[number] = raw.rstrip("\r")
         if body == stripped:
             if pending.text.strip():

@@ -5,7 +5,6 @@ The first word selects the grammar (built on first use); see section 2 of the la
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -87,6 +86,8 @@ class CrmParser:
         if head.text.lower() == "xml":
             return self._xml(" ".join(w.text for w in words[1:]), None, words)
         if not keyword:
+            import difflib
+
             near = difflib.get_close_matches(head.text.lower(), list(KEYWORDS), 1)
             raise HashellError(UnknownStatement(
                 place=head.place, source=head.source, width=head.width, word=head.text, near="".join(near)

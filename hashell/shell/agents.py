@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hashell.grammar.agents import Action, AgentInfo, Parameter
-from hashell.model.agentmeta import AgentMetadata
 from hashell.model.diagnostics import HashellError
 
 if TYPE_CHECKING:
+    from hashell.model.agentmeta import AgentMetadata
     from hashell.ra.registry import AgentRegistry
     from hashell.shell.session import Session
     from hashell.stack.settings import NodeSettings
@@ -93,6 +92,8 @@ def _without_stack(settings: NodeSettings) -> NodeSettings:
     """On a machine without a running stack agents have no folder for their state: the one for temporary files."""
     if settings.agent_dir.is_dir():
         return settings
+    import tempfile
+
     return replace(settings, agent_dir=Path(tempfile.gettempdir()))
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, overload
+
 from hashell.grammar.lines import LogicalLine, split_words
 from hashell.model.diagnostics import HashellError
 from hashell.shell.completers import Candidate, values
-from hashell.shell.session import Session
 from hashell.shell.table import Argument, Command, Level
+
+if TYPE_CHECKING:
+    from hashell.shell.completers import Source
 
 _COMMON = (("help", "explain a command"), ("ls", "list what can be typed here"), ("cd", "go to a level"),
            ("up", "one level up"), ("quit", "leave the shell"))
 
 
-def split_partial(text: str) -> tuple[list[str], str]:
-    """The finished words of a line and the word being typed ('' after a blank); open quotes are closed."""
+@overload
+def split_partial(text: str) -> tuple[list[str], str]: ...
+@overload
+def split_partial(text: str, *, strict: bool) -> tuple[list[str], str] | None: ...
+def split_partial(text: str, *, strict: bool = False) -> tuple[list[str], str] | None:
+    """The finished words of a line and the word being typed ('' after a blank); open quotes are closed.
+
+    strict: None for an open quote.
+    """
     line = LogicalLine(text, [(1, i + 1) for i in range(len(text))])
-    for closing in ("", '"', "'"):
+    for closing in ("",) if strict else ("", '"', "'"):
         try:
             line.text = text + closing
             words = [w.text for w in split_words(line)]
@@ -23,13 +34,26 @@ def split_partial(text: str) -> tuple[list[str], str]:
         except HashellError:
             continue
     else:
-        return [], ""
+        return None if strict else ([], "")
     if not text or text[-1].isspace():
         return words, ""
     return words[:-1], words[-1] if words else ""
 
 
-def complete(session: Session, text: str) -> list[Candidate]:
+def joined(text: str) -> str:
+    """Typed text with its continuation lines joined as the language does; the last line as it is typed."""
+    *before, last = text.split("\n")
+    out = ""
+    for line in before:
+        stripped = line.strip()
+        if not stripped.endswith("\\"):
+            out = ""
+            continue
+        out += stripped.rstrip("\\")
+    return out + (last.lstrip() if out else last)
+
+
+def complete(session: Source, text: str) -> list[Candidate]:
     """Candidates for the word at the end of `text`, those that begin with what is typed, in order, without doubles."""
     words, current = split_partial(text)
     try:
@@ -43,7 +67,7 @@ def complete(session: Session, text: str) -> list[Candidate]:
     return list(chosen.values())
 
 
-def _candidates(session: Session, words: list[str], current: str) -> list[Candidate]:
+def _candidates(session: Source, words: list[str], current: str) -> list[Candidate]:
     level: Level = session.level
     index = 0
     while index < len(words):
@@ -85,7 +109,7 @@ def argument_at(command: Command, position: int) -> Argument | None:
     return command.args[-1] if command.args and command.args[-1].repeat else None
 
 
-def _arguments(session: Session, command: Command, words: list[str], current: str) -> list[Candidate]:
+def _arguments(session: Source, command: Command, words: list[str], current: str) -> list[Candidate]:
     if command.statement:
         from hashell.shell.statement_completion import complete_statement
 

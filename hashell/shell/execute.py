@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from hashell.grammar.lines import LogicalLine, Word, split_words
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.shell.crash import report_crash
-from hashell.shell.diagnostics import AmbiguousCommand, CommandFailed, UnknownCommand, WrongArguments
+from hashell.shell.diagnostics import AmbiguousCommand, CommandFailed, Note, UnknownCommand, WrongArguments
 from hashell.shell.session import Session
 from hashell.shell.table import Command, Level
 
@@ -25,7 +26,12 @@ def run_line(session: Session, line: LogicalLine) -> ExitCode:
     """One line of input: the exit code, messages already told. The stack returns to where the line began."""
     if session.options.echo:
         session.out(f".INP: {line.text}")
-    return guarded(session, lambda: run_words(session, split_words(line)))
+    began = time.monotonic()
+    code = guarded(session, lambda: run_words(session, split_words(line)))
+    if session.options.debug:
+        session.tell(Note(message=f"{line.text.strip()[:60]}: {code.name} after {time.monotonic() - began:.2f} s, "
+                                  f"on {session.cib_name()}"))
+    return code
 
 
 def guarded(session: Session, work: Callable[[], ExitCode]) -> ExitCode:

@@ -203,6 +203,11 @@ class Session:
         return self._workspace
 
     @property
+    def working_copy(self) -> Workspace | None:
+        """The working copy if one has been read already."""
+        return self._workspace
+
+    @property
     def pending(self) -> bool:
         """Whether the working copy differs from what was read, without reading anything."""
         return self._workspace is not None and self._workspace.pending

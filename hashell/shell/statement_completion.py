@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from hashell.grammar.agents import AgentInfo, resolve_provider
+from typing import TYPE_CHECKING
+
+from hashell.grammar.agents import AgentInfo, Parameter, resolve_provider
 from hashell.grammar.check import META_ATTRIBUTES
 from hashell.model.diagnostics import HashellError
 from hashell.shell.completers import Candidate, values
-from hashell.shell.session import Session
+
+if TYPE_CHECKING:
+    from hashell.shell.completers import Source
 
 _RESOURCE_KEYWORDS = (("params", "parameters of the agent"), ("meta", "how the cluster treats it"),
                       ("op", "operations"), ("utilization", "what it uses"),
@@ -17,7 +21,7 @@ _KINDS = ("Mandatory:", "Optional:", "Serialize:")
 _OP_WORDS = ("interval=", "timeout=", "role=", "on-fail=", "enabled=", "start-delay=", "record-pending=")
 
 
-def complete_statement(session: Session, words: list[str], current: str) -> list[Candidate]:
+def complete_statement(session: Source, words: list[str], current: str) -> list[Candidate]:
     """Candidates for the word after `words`, the first of which is the statement."""
     keyword, given = words[0], words[1:]
     try:
@@ -45,7 +49,7 @@ def complete_statement(session: Session, words: list[str], current: str) -> list
     return []
 
 
-def _agent(session: Session, spec: str) -> AgentInfo | None:
+def _agent(session: Source, spec: str) -> AgentInfo | None:
     agents = session.workspace.agents
     parts = spec.split(":")
     if spec.startswith("@"):
@@ -60,18 +64,18 @@ def _agent(session: Session, spec: str) -> AgentInfo | None:
     return agents.info(parts[0], parts[1], parts[2])
 
 
-def _primitive(session: Session, given: list[str]) -> list[Candidate]:
+def _primitive(session: Source, given: list[str]) -> list[Candidate]:
     if not given:
         return []
     if len(given) == 1:
         return values(session, "agents", "")
-    keywords = [Candidate(name, about) for name, about in _RESOURCE_KEYWORDS]
     section, after = _section(given[2:])
+    keywords = [Candidate(name, about) for name, about in _RESOURCE_KEYWORDS if name != section or after]
     info = _agent(session, given[1])
     if section in ("params", ""):
         used = [w.split("=")[0] for w in given[2:]]
         found = [
-            Candidate(f"{p.name}=", ("required: " if p.required else "") + p.short)
+            Candidate(f"{p.name}=", _about(p))
             for p in (info.parameters.values() if info is not None else ()) if p.name not in used
         ]
         return found + keywords
@@ -80,6 +84,12 @@ def _primitive(session: Session, given: list[str]) -> list[Candidate]:
     if section == "op":
         return _operation(info, after) + (keywords if after else [])
     return keywords
+
+
+def _about(parameter: Parameter) -> str:
+    """A parameter's short text, type and default."""
+    kind = parameter.kind + (f", default {parameter.default}" if parameter.default else "")
+    return f"{'required: ' if parameter.required else ''}{parameter.short} ({kind})"
 
 
 def _section(words: list[str]) -> tuple[str, list[str]]:
@@ -110,7 +120,7 @@ def _operation(info: AgentInfo | None, after: list[str]) -> list[Candidate]:
             if c.text.split("=")[0] not in used]
 
 
-def _container(session: Session, keyword: str, given: list[str]) -> list[Candidate]:
+def _container(session: Source, keyword: str, given: list[str]) -> list[Candidate]:
     if not given:
         return []
     if "meta" in given:
@@ -125,7 +135,7 @@ def _container(session: Session, keyword: str, given: list[str]) -> list[Candida
     return free + (keywords if len(given) > 1 else [])
 
 
-def _location(session: Session, given: list[str]) -> list[Candidate]:
+def _location(session: Source, given: list[str]) -> list[Candidate]:
     if not given:
         return []
     if len(given) == 1:
@@ -139,7 +149,7 @@ def _location(session: Session, given: list[str]) -> list[Candidate]:
             Candidate("role=Promoted", "only for this role"), Candidate("resource-discovery=never", "do not even look")]
 
 
-def _ordered(session: Session, keyword: str, given: list[str]) -> list[Candidate]:
+def _ordered(session: Source, keyword: str, given: list[str]) -> list[Candidate]:
     if not given:
         return []
     if len(given) == 1:
@@ -152,7 +162,7 @@ def _ordered(session: Session, keyword: str, given: list[str]) -> list[Candidate
     return [c for c in values(session, "resources", "") if c.text not in given]
 
 
-def _options(session: Session, keyword: str) -> list[Candidate]:
+def _options(session: Source, keyword: str) -> list[Candidate]:
     if keyword == "property":
         return [Candidate(f"{c.text}=", c.about) for c in values(session, "properties", "")]
     if keyword == "rsc_defaults":

@@ -8,19 +8,23 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.benchmarks import failover, ring, scheduler
+from tests.benchmarks import failover, monitor, ring, scheduler, shell
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each failover (default 5)")
-    parser.add_argument("--only", choices=("failover", "ring", "scheduler"), help="one benchmark alone")
+    benchmarks = {
+        "shell": lambda _runs: shell.main(),
+        "scheduler": lambda _runs: scheduler.main(),
+        "monitor": lambda _runs: monitor.main(),
+        "ring": ring.main,
+        "failover": failover.main,
+    }
+    parser.add_argument("--only", choices=list(benchmarks), help="one benchmark alone")
     options = parser.parse_args()
-    if options.only in (None, "scheduler"):
-        scheduler.main()
-    if options.only in (None, "ring"):
-        ring.main(options.runs)
-    return failover.main(options.runs) if options.only in (None, "failover") else 0
+    chosen = [options.only] if options.only else list(benchmarks)
+    return max(int(benchmarks[name](options.runs) or 0) for name in chosen)
 
 
 if __name__ == "__main__":

@@ -105,8 +105,8 @@ def test_every_statement_of_the_vectors_and_examples(monkeypatch: pytest.MonkeyP
 
 WORDS = st.sampled_from([
     "a", "b", "Dummy", "ocf:x:y", "@t", "params", "meta", "op", "monitor", "start", "a=1", "b=", "x=y=z",
-    "interval=10s", "timeout=5s", "rule", "$id=q", "@r", "description=d", "inf:", "id:", "é=1", "#a=1", "operations", "utilization",
-    "OP", "Params", "a b=c", "", "role=Started", "1:", "n:remote"])
+    "interval=10s", "timeout=5s", "rule", "$id=q", "@r", "description=d", "inf:", "id:", "é=1", "#a=1",
+    "operations", "utilization", "OP", "Params", "a b=c", "", "role=Started", "1:", "n:remote"])
 
 
 @given(st.sampled_from(["primitive", "group", "clone", "property", "node", "op_defaults"]), st.lists(WORDS, max_size=9))

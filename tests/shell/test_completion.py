@@ -14,7 +14,6 @@ from conftest import Hashell
 from hashell.shell.completion import complete, split_partial
 from hashell.shell.scripts import SHELLS, completion_script
 from hashell.shell.session import Session
-from hashell.shell.table import load_tree
 
 REPO = Path(__file__).resolve().parents[2]
 FILES = {"bash": "hashell.bash", "zsh": "_hashell", "fish": "hashell.fish"}
@@ -61,7 +60,7 @@ def test_split_partial(text: str, expected: tuple[list[str], str]) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_checked_in_scripts_are_current(shell: str) -> None:
-    assert (REPO / "completions" / FILES[shell]).read_text() == completion_script(shell, load_tree())
+    assert (REPO / "completions" / FILES[shell]).read_text() == completion_script(shell)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -72,20 +71,26 @@ def test_scripts_are_well_formed(shell: str) -> None:
     subprocess.run([program, "-n", str(REPO / "completions" / FILES[shell])], check=True)
 
 
+def _program(folder: Path) -> None:
+    """`hashell` in a folder of its own, as an installation has it on the PATH."""
+    program = folder / "hashell"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hashell.cli "$@"\n')
+    program.chmod(0o755)
+
+
 @pytest.mark.parametrize(("line", "expected"), [
     ("hashell conf", {"configure"}), ("hashell -F resource clean", {"cleanup"}),
     ("hashell configure load ", {"xml", "update", "replace", "push"}), ("hashell resource move we", {"web"}),
-    ("hashell cluster ", {"start", "stop", "restart", "status", "wait_for_startup", "kill", "destroy"}),
-    ("hashell --ver", {"--version"}),
+    ("hashell maintenance o", {"on", "off"}), ("hashell --ver", {"--version"}),
+    ("hashell -F -w node stan", {"standby"}),
+    ("hashell configure show type:ta", {"tag"}),
     ("hashell completion ", {"bash", "zsh", "fish"}),
 ])
 def test_bash_completes(session: Session, tmp_path: Path, line: str, expected: set[str]) -> None:
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("bash is not installed")
-    program = tmp_path / "hashell"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hashell.cli "$@"\n')
-    program.chmod(0o755)
+    _program(tmp_path)
     words = line.split(" ")
     empty = "" if words[-1] else '""'
     script = (f'PATH={tmp_path}:$PATH; source {REPO}/completions/hashell.bash\n'
@@ -97,7 +102,7 @@ def test_bash_completes(session: Session, tmp_path: Path, line: str, expected: s
 
 def test_zsh_script_keeps_off_tied_variables() -> None:
     """In zsh `path` is PATH: a local of that name would hide every program."""
-    script = completion_script("zsh", load_tree())
+    script = completion_script("zsh")
     assert "local path" not in script and "local -a path" not in script
 
 
@@ -105,9 +110,7 @@ def test_zsh_completes(session: Session, tmp_path: Path) -> None:
     zsh = shutil.which("zsh")
     if zsh is None:
         pytest.skip("zsh is not installed")
-    program = tmp_path / "hashell"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hashell.cli "$@"\n')
-    program.chmod(0o755)
+    _program(tmp_path)
     script = (f"PATH={tmp_path}:$PATH; compdef() {{ : }}; _files() {{ print FILES }}\n"
               '_describe() { shift; print -l -- "${(P@)1}" }\n'
               f"source {REPO}/completions/_hashell\n"
@@ -115,3 +118,15 @@ def test_zsh_completes(session: Session, tmp_path: Path) -> None:
               "_hashell\n")
     result = subprocess.run([zsh, "-f", "-c", script], capture_output=True, text=True, cwd=REPO)
     assert result.stdout.splitlines()[:1] == ["web:primitive"], result.stderr
+
+
+def test_fish_completes(session: Session, tmp_path: Path) -> None:
+    fish = shutil.which("fish")
+    if fish is None:
+        pytest.skip("fish is not installed")
+    _program(tmp_path)
+    script = (f"set -x PATH {tmp_path} $PATH; source {REPO}/completions/hashell.fish; "
+              "complete -C 'hashell resource move we'; complete -C 'hashell maintenance o'")
+    result = subprocess.run([fish, "-N", "-c", script], capture_output=True, text=True, cwd=REPO)
+    assert result.stdout.splitlines()[0] == "web\tprimitive", result.stderr
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()[1:]] == ["off", "on"]

@@ -34,4 +34,4 @@ def completion(session: Session, words: list[str]) -> None:
     if words[0] not in SHELLS:
         raise HashellError(WrongArguments(command="completion", usage="completion bash|zsh|fish",
                                           problem=f"no completion for {words[0]}"))
-    session.out(completion_script(words[0], session.root).rstrip("\n"))
+    session.out(completion_script(words[0]).rstrip("\n"))

@@ -65,8 +65,8 @@ class RingHost(Host):
 
     ours: bool = False
 
-    def boot(self, conf: str, key: bytes = b"") -> None:
-        image = peerlab._image()
+    def boot(self, conf: str, key: bytes = b"", image: str = "") -> None:
+        image = image or peerlab._image()
         peerlab.peerlab("host", str(self.number), f"{peerlab.library_layer()}:{image}" if self.ours else image)
         self.configure(conf, key)
 
@@ -142,6 +142,7 @@ class Ring:
     conf: RingConf
     hosts: list[RingHost]
     key: bytes = b""
+    image: str = ""  #: lower folders of the hosts, "" = the lab's image
 
     def __getitem__(self, number: int) -> RingHost:
         return self.hosts[number - 1]
@@ -173,19 +174,20 @@ class Ring:
 
     def reboot(self, host: RingHost) -> None:
         """Power comes back."""
-        host.boot(self.conf.text(), self.key)
+        host.boot(self.conf.text(), self.key, self.image)
         host.start()
 
 
-def up(ours: str, conf: RingConf, order: Sequence[int] = (), start: bool = True) -> Ring:
+def up(ours: str, conf: RingConf, order: Sequence[int] = (), start: bool = True, image: str = "") -> Ring:
     """A ring of hosts; `ours` has one letter a host: o = ours, r = the original. Started in `order`."""
     assert len(ours) == conf.count
     ring = Ring(conf, [RingHost(i + 1, letter == "o") for i, letter in enumerate(ours)])
     ring.key = os.urandom(256) if conf.crypto else b""
+    ring.image = image
     peerlab.peerlab("image", timeout=1800)
     (HOME / "authkey").unlink(missing_ok=True)
     for host in ring.hosts:
-        host.boot(conf.text(), ring.key)
+        host.boot(conf.text(), ring.key, image)
     if conf.links > 1:
         _second_network(ring.hosts)
     if start:

@@ -85,7 +85,13 @@ class RingHost(Host):
     def stop(self) -> None:
         """An orderly stop; returns when the daemon is gone."""
         self.run("corosync-cfgtool", "-H", timeout=60)
-        wait_for(f"the ring daemon of {self.name} gone", lambda: self.run("corosync-cmapctl").returncode != 0, 60)
+        wait_for(f"the ring daemon of {self.name} gone", lambda: not self.running(), 60)
+
+    def running(self) -> bool:
+        """Is there a process of the ring daemon?"""
+        name = "hashelld" if self.ours else "corosync"
+        found = self.run("sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null").stdout.split()
+        return any(word == name or word.startswith("hashelld-member") for word in found)
 
     def see(self) -> Seen | None:
         """None while the daemon does not answer."""

@@ -64,7 +64,7 @@ class Traffic:
         )
         orders = [h.read("/root/order").rpartition("\n")[0] for h in self.ring.hosts if h.read("/root/order")]
         for host in self.ring.hosts:
-            host.run("sh", "-c", "for p in /proc/[0-9]*; do grep -q cpg_client $p/cmdline && kill ${p#/proc/}; done")
+            host.run("sh", "-c", "for p in /proc/[0-9]*; do grep -q cpg_[c]lient $p/cmdline && kill ${p#/proc/}; done")
         for client in self.clients:
             client.communicate(timeout=60)
         assert common_order(orders) > 0

@@ -77,7 +77,8 @@ def notifications(ring: Ring) -> str:
     ring.whole()
     out, _ = watcher.communicate(timeout=60)
     lines = [re.sub(r"^.*?(\[\w+\]|notice|info)?\s*(?=Node|Quorum|Application)", "", line) for line in out.splitlines()]
-    return "\n".join(line for line in lines if line.strip())
+    # What it says of the connections of local tools depends on who asks while it runs.
+    return "\n".join(x for x in lines if x.strip() and "[debug]" not in x and "corosync-" not in x)
 
 
 @pytest.fixture(scope="module", params=CONFS)
@@ -113,7 +114,7 @@ def test_reload_is_followed(lab: None) -> None:
 
     wait_for("the new token", lambda: seen("= 2650"), 30)
     wait_for("five votes", lambda: all((s := h.see()) and s.field("Total votes") == "5" for h in ring.hosts), 30)
-    ring[1].configure(changed.replace("token: 2000", "token: 5"))
+    ring[1].configure(changed.replace("token: 2000", "token: words"))
     ring[2].run("corosync-cfgtool", "-R")
     wait_for("the error in the log", lambda: "configuration not reloaded" in ring[1].log(), 30)
     reports = [finished(client) for client in clients]

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check lab lab-smoke bench conformance simulation setup clean
+.PHONY: demo test check fuzz lab lab-smoke bench conformance simulation setup clean
 
 setup: $(STAMP)
 
@@ -31,6 +31,10 @@ check: setup
 
 simulation: setup
 	HASHELL_SEEDS=$${HASHELL_SEEDS:-1000} $(PYTEST) -q --timeout=3000 tests/simulation
+
+# Random and damaged packets against a ring: ten million by default, with progress.
+fuzz: setup
+	@$(BIN)/python -m tests.simulation.fuzz_ring --count $${HASHELL_PACKETS:-10000000}
 
 lab: setup
 	$(PYTEST) -v --timeout=900 tests/lab

@@ -1,51 +1,18 @@
-"""A host with the original corosync-qnetd, and the layer over the image that has it."""
+"""A host with the original corosync-qnetd, and the original's device on other hosts."""
 
 from __future__ import annotations
 
-import subprocess
-from functools import cache
-from pathlib import Path
-
-import pytest
-
-from tests.lab import peerlab
-from tests.lab.peerlab import HOME, Host, wait_for
+from tests.lab import extras, peerlab
+from tests.lab.peerlab import Host, wait_for
 
 NUMBER = 9
-_INSTALL = """
-set -e
-mkdir -p "$2/upper" "$2/work" "$2/root"
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
-mount -t proc proc "$2/root/proc"
-mount --rbind /dev "$2/root/dev"
-cp /etc/resolv.conf "$2/root/etc/resolv.conf"
-chroot "$2/root" apt-get update -q
-export DEBIAN_FRONTEND=noninteractive
-chroot "$2/root" apt-get install -y --no-install-recommends corosync-qnetd corosync-qdevice
-touch "$2/.ready"
-"""
-
-
-@cache
-def image() -> str:
-    """The lower folders of a host with corosync-qnetd; skips the test where it cannot be installed."""
-    plain = peerlab._image()
-    if (Path(plain) / "usr/bin/corosync-qnetd").exists():
-        return plain
-    layer = HOME / "qnetd"
-    if not (layer / ".ready").exists():
-        words = ["unshare", "-m", "--propagation", "private", "bash", "-c", _INSTALL, "install", plain, str(layer)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
-        if done.returncode:
-            pytest.skip(f"corosync-qnetd cannot be installed here: {done.stderr.strip().splitlines()[-1:]}")
-    return f"{layer / 'upper'}:{plain}"
 
 
 class Server(Host):
     """The quorum server, on a host of its own."""
 
     def boot(self) -> None:
-        peerlab.peerlab("host", str(self.number), image())
+        peerlab.peerlab("host", str(self.number), extras.image())
         self.start()
 
     def start(self) -> None:

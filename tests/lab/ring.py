@@ -65,8 +65,8 @@ class RingHost(Host):
 
     ours: bool = False
 
-    def boot(self, conf: str, key: bytes = b"") -> None:
-        image = peerlab._image()
+    def boot(self, conf: str, key: bytes = b"", image: str = "") -> None:
+        image = image or peerlab._image()
         peerlab.peerlab("host", str(self.number), f"{peerlab.library_layer()}:{image}" if self.ours else image)
         self.configure(conf, key)
 
@@ -85,7 +85,13 @@ class RingHost(Host):
     def stop(self) -> None:
         """An orderly stop; returns when the daemon is gone."""
         self.run("corosync-cfgtool", "-H", timeout=60)
-        wait_for(f"the ring daemon of {self.name} gone", lambda: self.run("corosync-cmapctl").returncode != 0, 60)
+        wait_for(f"the ring daemon of {self.name} gone", lambda: not self.running(), 60)
+
+    def running(self) -> bool:
+        """Is there a process of the ring daemon?"""
+        name = "hashelld" if self.ours else "corosync"
+        found = self.run("sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null").stdout.split()
+        return any(word == name or word.startswith("hashelld-member") for word in found)
 
     def see(self) -> Seen | None:
         """None while the daemon does not answer."""
@@ -142,6 +148,7 @@ class Ring:
     conf: RingConf
     hosts: list[RingHost]
     key: bytes = b""
+    image: str = ""  #: lower folders of the hosts, "" = the lab's image
 
     def __getitem__(self, number: int) -> RingHost:
         return self.hosts[number - 1]
@@ -173,19 +180,20 @@ class Ring:
 
     def reboot(self, host: RingHost) -> None:
         """Power comes back."""
-        host.boot(self.conf.text(), self.key)
+        host.boot(self.conf.text(), self.key, self.image)
         host.start()
 
 
-def up(ours: str, conf: RingConf, order: Sequence[int] = (), start: bool = True) -> Ring:
+def up(ours: str, conf: RingConf, order: Sequence[int] = (), start: bool = True, image: str = "") -> Ring:
     """A ring of hosts; `ours` has one letter a host: o = ours, r = the original. Started in `order`."""
     assert len(ours) == conf.count
     ring = Ring(conf, [RingHost(i + 1, letter == "o") for i, letter in enumerate(ours)])
     ring.key = os.urandom(256) if conf.crypto else b""
+    ring.image = image
     peerlab.peerlab("image", timeout=1800)
     (HOME / "authkey").unlink(missing_ok=True)
     for host in ring.hosts:
-        host.boot(conf.text(), ring.key)
+        host.boot(conf.text(), ring.key, image)
     if conf.links > 1:
         _second_network(ring.hosts)
     if start:

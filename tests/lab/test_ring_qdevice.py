@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 
-from tests.lab import peerlab, qnetd
+from tests.lab import extras, peerlab, qnetd
 from tests.lab.peerlab import wait_for
 from tests.lab.ring import Ring, RingConf, RingHost, up
 from tests.lab.test_ring_votes import State, settled
@@ -36,7 +36,7 @@ class Stage:
     def __init__(self, ours: str, algorithm: str) -> None:
         self.server = qnetd.Server(qnetd.NUMBER)
         self.server.boot()
-        self.ring: Ring = up(ours, conf(len(ours), algorithm), start=False)
+        self.ring: Ring = up(ours, conf(len(ours), algorithm), start=False, image=extras.image())
         self.running: list[RingHost] = []
 
     def _start(self, host: RingHost) -> None:
@@ -58,7 +58,7 @@ class Stage:
             host.kill() if verb == "kill" else host.stop()
             self.running.remove(host)
         elif verb == "boot":
-            host.boot(self.ring.conf.text())
+            host.boot(self.ring.conf.text(), image=self.ring.image)
             self._start(host)
             cells = [self.running]
         elif verb == "cut":

@@ -68,6 +68,11 @@ def test_clear_vectors_with_any_byte_changed_leave_a_whole_ring(vector: dict[str
     assert sum(target.counts.values())
 
 
+def test_a_damaged_token_does_not_keep_recovery_from_ending() -> None:
+    counts = fuzz(1, 1279)
+    assert counts["taken"]
+
+
 def test_replayed_tokens_do_nothing() -> None:
     net = RingNetwork(3, (1, 2, 3))
     tokens: list[bytes] = []

@@ -6,6 +6,7 @@ What is ours alone has the prefix stats.hashell: stalls of this node, packets th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hashell.stack.membership.cmap.values import CmapType, CmapValue, number, text
@@ -96,7 +97,11 @@ def _knet(host: RingHost) -> Iterator[tuple[str, CmapValue]]:
     if host.facts.knet is None:
         return
     for node in sorted(host.addresses):
-        for link in host.transport.links(node):
+        links = host.transport.links(node)
+        if node == host.node.node_id:
+            # The way to ourselves is one link without a limit, however many lead to others.
+            links = [replace(link, mtu=0xFFFF, ups=1) for link in links[:1]]
+        for link in links:
             prefix = f"stats.knet.node{node}.link{link.number}."
             for name, kind, value in _link(link):
                 yield prefix + name, number(kind, value)

@@ -144,18 +144,24 @@ class PacemakerdService:
         return True
 
     async def await_ring(self) -> None:
-        """Report readiness once membership answers, and let the cluster's own user talk to it."""
-        cmap = CmapClient(self._settings)
+        """Report readiness once membership answers, and let the cluster's own user talk to it, each time anew: a ring
+        that was started again has forgotten that."""
+        lost = asyncio.Event()
         while True:
+            lost.clear()
+            cmap = CmapClient(self._settings, on_lost=lost.set)
             try:
                 await cmap.connect()
                 await self._admit_cluster_user(cmap)
-                break
             except (IpcError, CorosyncError, CodecError, TimeoutError):
                 await cmap.close()
                 await asyncio.sleep(_READY_POLL_SECONDS)
-        await cmap.close()
-        self.tell({"ready": True})
+                continue
+            self.tell({"ready": True})
+            try:
+                await lost.wait()
+            finally:
+                await cmap.close()
 
     async def _admit_cluster_user(self, cmap: CmapClient) -> None:
         if not self._settings.user or os.getuid() != 0:

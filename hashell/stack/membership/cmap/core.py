@@ -120,6 +120,9 @@ class Cmap:
             raise Refused(ACCESS)
         if kind not in CmapType.__members__.values() or not size_fits(CmapType(kind), len(data)):
             raise Refused(INVALID_PARAM)
+        if kind == CmapType.STRING:
+            # Clients send text without its end and read it with one.
+            data = data.partition(b"\0")[0] + b"\0"
         self.put(name, CmapValue(CmapType(kind), data))
 
     def delete(self, name: str) -> None:

@@ -280,7 +280,7 @@ class Ordering(RingState):
         self.last_token_seq = token.token_seq
         token.token_seq = (token.token_seq + 1) & MASK
         if self.state is State.RECOVERY:
-            self.recovery_token(token)
+            return self.recovery_token(token)
         return True
 
     def _forward(self, token: OrfToken, held: bool) -> None:
@@ -297,7 +297,7 @@ class Ordering(RingState):
         if holding:
             self._set("hold")
 
-    def recovery_token(self, token: OrfToken) -> None:
+    def recovery_token(self, token: OrfToken) -> bool:
         raise NotImplementedError
 
     def stored(self, seq: int) -> Mcast | None:

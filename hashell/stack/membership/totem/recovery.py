@@ -20,6 +20,8 @@ from hashell.stack.membership.totem.packets import (
 )
 from hashell.stack.membership.totem.variables import MASK, QUEUE_SLOTS, State, lt, lte, minus
 
+PATIENCE = 100  #: token visits; each brings at least one message nearer while there are any
+
 
 class Recovery(Ordering):
     """COMMIT, RECOVERY and the entry to OPERATIONAL."""
@@ -145,8 +147,18 @@ class Recovery(Ordering):
         self.out.append(SendPacket(self.token_target, self.kept_token))
         self._start_token_timers()
 
-    def recovery_token(self, token: OrfToken) -> None:
-        """The sub-steps of one token visit; on the way out the ring may be installed."""
+    def recovery_token(self, token: OrfToken) -> bool:
+        """The sub-steps of one token visit; on the way out the ring may be installed. False when recovery is given
+        up: a token that was damaged on its way can keep it from ending while it goes round for ever."""
+        progress = (self.aru, len(self.retrans_queue))
+        self.standstill = self.standstill + 1 if progress == self.progress else 0
+        self.progress = progress
+        if self.standstill > PATIENCE:
+            self._log("warning", f"recovery made no progress in {PATIENCE} rotations, forming another ring")
+            self.standstill = 0
+            self.restore_old_ring()
+            self.gather_enter(5)
+            return False
         if self.retrans_queue:
             if not token.retrans_flg:
                 token.retrans_flg = 1
@@ -167,7 +179,8 @@ class Recovery(Ordering):
             self.rotation_counter = 0
         if self.rotation_counter == 2:
             self.operational_enter()
-            self.rotation_counter = self.retrans_flg_count = 0
+            self.rotation_counter = self.retrans_flg_count = self.standstill = 0
+        return True
 
     def restore_old_ring(self) -> None:
         """Recovery failed: stand again where the last installed ring was left."""

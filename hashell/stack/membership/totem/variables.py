@@ -122,6 +122,8 @@ class RingState:
         self.retrans_flg_count = 0
         self.rotation_counter = 0
         self.install_seq = 0
+        self.progress = (0, 0)
+        self.standstill = 0  #: token visits in recovery without any progress
         self.new_queue: deque[bytes] = deque()
         self.trans_queue: deque[bytes] = deque()
         self.retrans_queue: deque[bytes] = deque()

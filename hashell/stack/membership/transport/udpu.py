@@ -121,7 +121,7 @@ class UdpuTransport:
         target = self._targets.get(node)
         if target is None:
             return []
-        return [LinkReport(0, self._own, target[0], True, None, 0)]
+        return [LinkReport(0, "", target[0], True, None, 0)]
 
     def _send_to(self, target: tuple[str, int], data: bytes) -> None:
         assert self._socket is not None

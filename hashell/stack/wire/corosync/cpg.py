@@ -127,6 +127,15 @@ class IterInit(Message):
     SIZE = 160
     FIELDS = fields(("group", 16, CPG_NAME), ("kind", 152, U32))
 
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """The name counts for one kind alone; with the others the original's client leaves noise in its place."""
+        if len(data) >= cls.SIZE:
+            kind = U32.get(data, 152)
+            if kind != ITER_ONE_GROUP:
+                return cls(b"", kind)
+        return super().decode(data)
+
 
 @dataclass(frozen=True)
 class IterNext(Message):

@@ -137,8 +137,9 @@ def _pending(rsc: Resource) -> str:
 
 
 def _settled_role(rsc: Resource) -> str:
-    plain = rsc.orig_role == Role.UNPROMOTED and not rsc.top().promotable
-    return Role.TEXT[Role.STARTED if plain else rsc.orig_role]
+    if rsc.orig_role in (Role.STARTED, Role.UNPROMOTED):
+        return Role.TEXT[Role.UNPROMOTED if rsc.top().promotable else Role.STARTED]
+    return Role.TEXT[rsc.orig_role]
 
 
 def _failures(working_set: WorkingSet) -> Iterator[FailureView]:

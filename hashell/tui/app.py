@@ -138,7 +138,8 @@ class Monitor(LookActions):
         if tab == "board":
             for index, view in enumerate(self.views):
                 board = view.shown.board
-                rows = board_rows(board, view.folds, only_problems=self.only_problems, text=self.wanted)
+                rows = board_rows(board, view.folds, only_problems=self.only_problems, text=self.wanted,
+                                  cache=view.row_cache)
                 self.board_grid(index).show(rows, board_columns(board))
             return
         rows = self._rows(tab)

@@ -34,12 +34,32 @@ class Folds:
         self.everything, self.changed = folded, set()
 
 
+class RowCache:
+    """Rows of looks before: views that did not change keep theirs."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[tuple[int, ...], bool, tuple[str, ...], Row, object]] = {}
+
+    def row(self, board: Board, names: tuple[str, ...], view: ResourceView, parts: tuple[ResourceView, ...],
+            folded: bool) -> Row:
+        mark = (id(view), *map(id, parts))
+        known = self._rows.get(view.key)
+        if known is not None and known[:3] == (mark, folded, names):
+            return known[3]
+        row = _row(board, view, parts, folded)
+        self._rows[view.key] = (mark, folded, names, row, (view, parts))  # the views are kept, or ids could return
+        return row
+
+
 def board_columns(board: Board) -> tuple[str, ...]:
     return ("Resource", *(node.name for node in board.nodes), "State", "Marks", "Agent")
 
 
-def board_rows(board: Board, folds: Folds, *, only_problems: bool = False, text: str = "") -> list[Row]:
+def board_rows(board: Board, folds: Folds, *, only_problems: bool = False, text: str = "",
+               cache: RowCache | None = None) -> list[Row]:
     """The row of node states, then the resources that are wanted."""
+    kept = RowCache() if cache is None else cache
+    names = tuple(node.name for node in board.nodes)
     rows = [_node_row(board)]
     size = len(board.resources)
     index = 0
@@ -52,7 +72,7 @@ def board_rows(board: Board, folds: Folds, *, only_problems: bool = False, text:
         parts = board.resources[index + 1 : end]
         folded = bool(parts) and not wanted and not only_problems and folds.folded(view.key, size)
         if _wanted(view, parts, only_problems, wanted):
-            rows.append(_row(board, view, parts, folded))
+            rows.append(kept.row(board, names, view, parts, folded))
         index = end if folded else index + 1
     return rows
 

@@ -59,7 +59,9 @@ class Grid(ScrollView, can_focus=True):
         self._cells = cells  #: whether the cursor is in one cell
         self._widths: list[int] = [cell_len(name) for name in columns]
         self._styles: dict[str, Style] = {}
+        self._known_styles: dict[str, Style] = {}
         self._empty = empty
+        self._measured: tuple[str, ...] = ()
         self.draws = 0
 
     # -- data ---------------------------------------------------------------------------------------------------
@@ -72,9 +74,14 @@ class Grid(ScrollView, can_focus=True):
         elif rows == self.rows:
             return
         key = self.row.key if self.row else ""
-        self.rows = rows
-        widths = [cell_len(name) for name in self.columns]
+        known = set(map(id, self.rows)) if columns is None or len(columns) == len(self._widths) else set()
+        same_columns = columns is None or columns == self._measured
+        widths = list(self._widths) if same_columns and known else [cell_len(name) for name in self.columns]
+        self._measured = self.columns
+        old, self.rows = self.rows, rows  # kept until the end, so that ids stay unique
         for row in rows:
+            if same_columns and id(row) in known:
+                continue
             for index, (text, _) in enumerate(row.cells):
                 if len(text) > widths[index] or not text.isascii():
                     widths[index] = max(widths[index], min(cell_len(text), _WIDEST))
@@ -84,6 +91,7 @@ class Grid(ScrollView, can_focus=True):
             found = next((i for i, row in enumerate(rows) if row.key == key), None)
             self.cursor = found if found is not None else min(self.cursor, max(len(rows) - 1, 0))
         self.cursor = min(self.cursor, max(len(rows) - 1, 0))
+        del old
         self.refresh()
 
     @property
@@ -108,6 +116,7 @@ class Grid(ScrollView, can_focus=True):
 
     def restyle(self, styles: dict[str, Style]) -> None:
         self._styles = styles
+        self._known_styles.clear()
         self.refresh()
 
     # -- drawing ------------------------------------------------------------------------------------------------
@@ -122,11 +131,19 @@ class Grid(ScrollView, can_focus=True):
             return self._strip(list(self.rows[index].cells), width, current=index == self.cursor)
         if not self.rows and y == 1:
             said = Strip([Segment(f"  {self._empty}", self._style("dim"))], cell_len(self._empty) + 2)
-            return said.adjust_cell_length(width, self.rich_style)
-        return Strip.blank(width, self.rich_style)
+            return said.adjust_cell_length(width, self._style(""))
+        return Strip.blank(width, self._style(""))
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._known_styles.clear()
 
     def _style(self, word: str) -> Style:
-        return self.rich_style + self._styles.get(word, Style())
+        """A word of the palette on the widget's own ground; worked out once, because every cell asks."""
+        found = self._known_styles.get(word)
+        if found is None:
+            found = self._known_styles[word] = self.rich_style + self._styles.get(word, Style())
+        return found
 
     def _strip(self, cells: list[Cell], width: int, *, head: bool = False, current: bool = False) -> Strip:
         base = self._styles.get("cursor" if self.has_focus else "cursor-away", Style(reverse=True)) if current else None
@@ -145,7 +162,7 @@ class Grid(ScrollView, can_focus=True):
         left = int(self.scroll_offset.x)
         room = max(width - pinned, 0)
         strip = Strip.join([first, rest.crop(left, left + room)])
-        return strip.adjust_cell_length(width, self.rich_style)
+        return strip.adjust_cell_length(width, self._style(""))
 
     # -- moving -------------------------------------------------------------------------------------------------
 

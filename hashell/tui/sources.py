@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hashell.client.board import FencingView
 from hashell.client.cluster import Cluster, open_cluster
+from hashell.client.monitor.reader import Reader
 from hashell.client.monitor.ring import RingView, read_ring
 from hashell.client.monitor.snapshot import Snapshot, snapshot_of
 from hashell.client.source import FileSource, LiveSource, Source, embedded_dir, embedded_nodes, find_source
@@ -30,6 +31,7 @@ class ClusterShots:
         self._fencing: tuple[FencingView, ...] = ()
         self._ring: RingView | None = None
         self._asked = 0.0
+        self._reader = Reader()
         self.alive = cluster.alive
         self.wait_lost = cluster.wait_lost
         self.on_change = cluster.on_change
@@ -41,7 +43,7 @@ class ClusterShots:
             self._fencing = tuple(await self._cluster.fencing_history())
             self._ring = await read_ring(self._source.settings)
         cib = await self._cluster.cib()
-        return await asyncio.to_thread(snapshot_of, cib, self._fencing, ring=self._ring)
+        return await asyncio.to_thread(self._reader.read, cib, self._fencing, self._ring)
 
 
 class FileShots:

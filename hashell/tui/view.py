@@ -10,7 +10,7 @@ from hashell.client.monitor.operations import OperationLog
 from hashell.client.monitor.problems import Problem, problems_of
 from hashell.client.monitor.snapshot import Snapshot
 from hashell.client.source import LiveSource
-from hashell.tui.boardrows import Folds
+from hashell.tui.boardrows import Folds, RowCache
 from hashell.tui.operator import Order
 from hashell.tui.sources import Watched
 
@@ -28,6 +28,7 @@ class ClusterView:
         self.position: int | None = None  #: of the saved input that is shown
         self.trouble = "connecting"
         self.folds = Folds()
+        self.row_cache = RowCache()
         self.operations = OperationLog()
         self.done: list[Order] = []  #: what was carried out and can be taken back, newest last
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
@@ -56,7 +57,7 @@ class ClusterView:
             self._fed = True
         else:
             self._events.extend(events_between(old.board, shot.board, time.time()))
-        self.operations.add(shot.cib)
+        self.operations.add(shot.cib, shot.changed)
 
     def events(self) -> list[Event]:
         """Of the present those that were seen; of another time what its CIB knows."""

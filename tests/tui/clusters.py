@@ -22,7 +22,8 @@ _CIB = """\
         <primitive id="www" class="ocf" provider="heartbeat" type="apache"><operations>
           <op id="www-s" name="start" interval="0" timeout="40s"/></operations></primitive>
       </group>
-      <clone id="disk-clone"><meta_attributes id="dm"><nvpair id="dm1" name="promotable" value="true"/></meta_attributes>
+      <clone id="disk-clone">
+        <meta_attributes id="dm"><nvpair id="dm1" name="promotable" value="true"/></meta_attributes>
         <primitive id="disk" class="ocf" provider="linbit" type="drbd"/></clone>
       <primitive id="db" class="ocf" provider="pacemaker" type="Dummy"><operations>
         <op id="db-m" name="monitor" interval="10s" timeout="20s"/></operations></primitive>

@@ -128,4 +128,3 @@ def rows(app: Monitor) -> dict[str, list[str]]:
 async def press(pilot: Pilot[int], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
-        await pilot.pause()

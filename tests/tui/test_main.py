@@ -1,85 +1,94 @@
-"""`hashell monitor` over a CIB file: the operator's changes, the file that changes by itself, and no terminal."""
+"""`hashell monitor` from the command line: what is printed once, what is refused, and the operator's changes."""
 
 from __future__ import annotations
 
-import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hashell.tui.tables import KeyedTable
+from lxml import etree
 
-from hashell.client.cluster import open_cluster
 from hashell.client.source import FileSource
 from hashell.model.diagnostics import HashellError
-from hashell.tui.app import Monitor
-from hashell.tui.main import ClusterOperator, FileBoard
-
-CIB = """<cib crm_feature_set="3.20.0" validate-with="pacemaker-4.0" admin_epoch="0" epoch="1" num_updates="0">
- <configuration><crm_config/>
-  <nodes><node id="1" uname="node1"/><node id="2" uname="node2"/></nodes>
-  <resources><group id="g"><primitive id="d" class="ocf" provider="pacemaker" type="Dummy"/></group></resources>
-  <constraints/></configuration><status/></cib>"""
+from hashell.model.xmltext import pretty
+from hashell.tui.main import main
+from hashell.tui.operator import ClusterOperator, Order
+from hashell.tui.web import command_of
+from tests.tui.clusters import cluster
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> FileSource:
     path = tmp_path / "cib.xml"
-    path.write_text(CIB)
+    path.write_text(pretty(cluster(db_failed=True)))
     return FileSource(path)
 
 
-async def test_move_and_clear(source: FileSource) -> None:
-    operator = ClusterOperator(source)
-    await operator.move("d", "node2")
-    text = source.path.read_text()
-    assert 'id="cli-prefer-g"' in text and 'node="node2"' in text, "a member moves with its group"
-    await operator.clear("g")
-    assert "cli-prefer" not in source.path.read_text()
+@pytest.mark.parametrize(("order", "expected"), [
+    (Order("move", "ip", "node2"), 'id="cli-prefer-web"'),
+    (Order("ban", "db", "node3"), 'id="cli-ban-db-on-node3"'),
+    (Order("stop", "db"), 'name="target-role" value="Stopped"'),
+    (Order("standby", "node1", "on"), 'name="standby" value="on"'),
+    (Order("maintenance", "node1", "on"), 'name="maintenance" value="on"'),
+    (Order("maintenance", "db", "on"), 'name="maintenance" value="true"'),
+    (Order("maintenance", "", "on"), 'name="maintenance-mode" value="true"'),
+    (Order("demote", "disk-clone"), 'name="target-role" value="Unpromoted"'),
+])  # fmt: skip
+async def test_orders_change_the_configuration(source: FileSource, order: Order, expected: str) -> None:
+    await ClusterOperator(source).carry_out(order)
+    assert expected in source.path.read_text()
 
 
-async def test_standby_and_back(source: FileSource) -> None:
+async def test_clear_and_back_from_standby(source: FileSource) -> None:
     operator = ClusterOperator(source)
-    await operator.standby("node1", True)
-    assert 'name="standby" value="on"' in source.path.read_text()
-    await operator.standby("node1", False)
+    await operator.carry_out(Order("clear", "db"))
+    assert "cli-prefer-db" not in source.path.read_text()
+    await operator.carry_out(Order("standby", "node1", "on"))
+    await operator.carry_out(Order("standby", "node1", "off"))
     assert 'name="standby"' not in source.path.read_text()
 
 
-async def test_what_needs_a_live_cluster_says_so(source: FileSource) -> None:
+@pytest.mark.parametrize("verb", ["cleanup", "refresh", "fence", "confirm"])
+async def test_what_needs_a_live_cluster_says_so(source: FileSource, verb: str) -> None:
     with pytest.raises(HashellError, match="needs a live cluster"):
-        await ClusterOperator(source).cleanup("d")
+        await ClusterOperator(source).carry_out(Order(verb, "node1"))
 
 
-async def test_the_monitor_follows_a_file(source: FileSource) -> None:
-    async def connect() -> FileBoard:
-        return FileBoard(await open_cluster(source), source, poll_seconds=0.02)
-
-    app = Monitor(connect, ClusterOperator(source))
-    async with app.run_test() as pilot:
-        table = app.query_one("#nodes", KeyedTable)
-        for _ in range(500):
-            await pilot.pause(0.02)
-            if table.row_count == 2:
-                break
-        source.path.write_text(CIB.replace('<node id="2" uname="node2"/>', ""))
-        for _ in range(500):
-            await pilot.pause(0.02)
-            if table.row_count == 1:
-                break
-        assert table.row_count == 1
+async def test_a_command_of_a_story_is_run_on_the_same_source(source: FileSource) -> None:
+    operator = ClusterOperator(source)
+    await operator.run("resource stop db")
+    assert 'value="Stopped"' in source.path.read_text()
+    with pytest.raises(HashellError, match="nothing-such"):
+        await operator.run("resource stop nothing-such")
 
 
-async def test_a_file_that_goes_away_is_a_lost_connection(source: FileSource) -> None:
-    board = FileBoard(await open_cluster(source), source, poll_seconds=0.01)
-    board.on_change(lambda: None)
-    source.path.unlink()
-    assert str(source.path) in await asyncio.wait_for(board.wait_lost(), 30)
+def test_json_and_xml_say_the_same(source: FileSource, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--once", "-x", str(source.path), "--output-as=json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert main(["--once", "-x", str(source.path), "--output-as=xml"]) == 0
+    root = etree.fromstring(capsys.readouterr().out)
+    assert [node["name"] for node in data["nodes"]] == [str(e.get("name")) for e in root.iterfind("nodes/node")]
+    assert [r["id"] for r in data["resources"]] == [str(e.get("id")) for e in root.iterfind("resources/*")]
+    assert data["nodes"][0]["online"] is True and data["summary"]["nodes_configured"]["number"] == 3
+    assert data["failures"][0]["exitreason"] == "the database is gone"
 
 
-def test_without_a_terminal_the_remedy_is_told() -> None:
-    command = [sys.executable, "-m", "hashell.cli", "monitor"]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert result.returncode == 64
-    assert "hashell status" in result.stderr and "Traceback" not in result.stderr
+def test_errors_have_one_line_and_a_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--once", "-x", str(tmp_path / "none")]) != 0
+    assert str(tmp_path / "none") in capsys.readouterr().err
+    assert main(["--once", "--output-as=yaml"]) == 64
+    assert main(["--help"]) == 0
+
+
+def test_without_a_terminal_it_says_what_to_do() -> None:
+    done = subprocess.run([sys.executable, "-m", "hashell.cli", "monitor"], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60)  # fmt: skip
+    assert done.returncode == 64 and "--once" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_browser_gets_no_actions_unless_asked() -> None:
+    words = ["--web", "--port", "1", "--host=h", "-x", "a b.xml"]
+    assert command_of(words, False).endswith("monitor -x 'a b.xml' --read-only")
+    assert command_of([*words, "--actions"], True).endswith("monitor -x 'a b.xml'")

@@ -73,8 +73,11 @@ def _nodes(old: Board, new: Board, when: float) -> Iterator[Event]:
 
 
 def _resources(old: Board, new: Board, when: float) -> Iterator[Event]:
-    before = {r.key: r for r in old.resources if r.kind == "primitive"}
+    same = set(map(id, old.resources)) & set(map(id, new.resources))  # looks share what did not change
+    before = {r.key: r for r in old.resources if r.kind == "primitive" and id(r) not in same}
     for r in new.resources:
+        if id(r) in same:
+            continue
         was = before.pop(r.key, None) if r.kind == "primitive" else r
         if was is r or was == r:
             continue

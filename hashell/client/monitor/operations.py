@@ -56,10 +56,13 @@ class OperationLog:
     def __init__(self, most: int = 20_000) -> None:
         self._runs: dict[tuple[str, str, str, int, int, int], Run] = {}
         self._most = most
+        self._timeouts: dict[tuple[str, str, int], int] = {}
 
-    def add(self, cib: etree._Element) -> None:
-        timeouts = configured_timeouts(cib)
-        for run in runs_of(cib, timeouts):
+    def add(self, cib: etree._Element, changed: frozenset[tuple[str, str]] | None = None) -> None:
+        """Remember what a CIB tells. changed: node ids and names of the histories to look at; None is all."""
+        if changed is None or not self._timeouts:
+            self._timeouts = configured_timeouts(cib)
+        for run in runs_of(cib, self._timeouts, changed):
             self._runs.setdefault((run.resource, run.node, run.task, run.interval, run.call, run.when), run)
         while len(self._runs) > self._most:
             del self._runs[next(iter(self._runs))]
@@ -101,12 +104,18 @@ def configured_timeouts(cib: etree._Element) -> dict[tuple[str, str, int], int]:
     return found
 
 
-def runs_of(cib: etree._Element, timeouts: dict[tuple[str, str, int], int]) -> Iterator[Run]:
-    """Every finished operation in the history."""
+def runs_of(
+    cib: etree._Element,
+    timeouts: dict[tuple[str, str, int], int],
+    only: frozenset[tuple[str, str]] | None = None,
+) -> Iterator[Run]:
+    """Every finished operation in the histories, or in those of these node ids and names."""
     for state in cib.iterfind("status/node_state"):
         node = state.get("uname") or ""
         for lrm in state.iterfind("lrm/lrm_resources/lrm_resource"):
             name = lrm.get("id") or ""
+            if only is not None and (state.get("id") or "", name) not in only:
+                continue
             agent = ":".join(filter(None, (lrm.get("class"), lrm.get("provider"), lrm.get("type"))))
             for op in lrm.iterchildren("lrm_rsc_op"):
                 if op.get("exec-time") is None or op.get("op-status") == "-1":

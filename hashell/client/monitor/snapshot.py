@@ -51,6 +51,7 @@ class Snapshot:
     ring: RingView | None = None
     attributes: tuple[AttributeView, ...] = ()
     tickets: tuple[TicketView, ...] = ()
+    changed: frozenset[tuple[str, str]] | None = None  #: node ids and names of histories that differ; None = any
 
 
 def snapshot_of(cib: etree._Element, fencing: tuple[FencingView, ...] = (), *, when: float | None = None,

@@ -43,7 +43,7 @@ class HtmlOutline(Outline):
         self._lists.append(etree.SubElement(place, "ul"))
 
     def begin_in_item(self, heading: str) -> None:
-        """A list in the last item; without items it is left out at the end."""
+        """A list in the last item."""
         place = etree.SubElement(self._lists[-1][-1], "li")
         etree.SubElement(place, "h3").text = heading
         self._lists.append(etree.SubElement(place, "ul"))
@@ -53,9 +53,6 @@ class HtmlOutline(Outline):
             self.begin(heading)
         else:
             self._lists.append(self._lists[-1])
-
-    def end_in_item(self) -> None:
-        self.end_some(0)
 
     def end(self) -> None:
         self._lists.pop()

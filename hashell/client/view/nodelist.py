@@ -111,10 +111,10 @@ def _line(node: Node, health: int, display: Display) -> str:
 
 def _status_spans(node: Node, health: int, display: Display) -> list[tuple[str, str]]:
     spans = [("online", " online") if node.online else ("offline", " OFFLINE")]
+    more = ", with active resources" if node.running_rsc and node.online else ""
     if node.fail_standby and node.online:
-        spans.append(("standby", " (in standby due to on-fail)"))
+        spans.append(("standby", f" (in standby due to on-fail{more})"))
     elif node.standby:
-        more = ", with active resources" if node.running_rsc and node.online else ""
         spans.append(("standby", f" (in standby{more})"))
     elif node.maintenance:
         spans.append(("maint", " (in maintenance mode)"))
@@ -132,11 +132,12 @@ def _write_node_with_resources(ws: WorkingSet, node: Node, health: int, out: Out
         return
     out.begin(_line(node, health, display), html=f"{node_title(node, display)}:")
     out.page_only([("", "Status:"), *_status_spans(node, health, display)])
-    out.begin_in_item("Resources")
-    if display.brief:
-        write_briefly(running, out, display, totals=False)
-    else:
-        for rsc in running:
-            out.item(primitive_line(ws, rsc, display=display), css=resource_class(rsc))
-    out.end_in_item()
+    if running or not out.is_page:
+        out.begin_in_item("Resources")
+        if display.brief:
+            write_briefly(running, out, display, totals=False)
+        else:
+            for rsc in running:
+                out.item(primitive_line(ws, rsc, display=display), css=resource_class(rsc))
+        out.end()
     out.end()

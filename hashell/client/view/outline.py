@@ -50,9 +50,6 @@ class Outline:
         """Open a list that belongs to the item or list above."""
         self.begin(heading)
 
-    def end_in_item(self) -> None:
-        self.end()
-
     def page_only(self, spans: list[tuple[str, str]]) -> None:
         """An item that only pages have."""
 

@@ -213,6 +213,8 @@ def _meant(found: str, expected: str) -> str:
     """The remedy for a word that looks like one that could stand there."""
     if expected.startswith(("<score>:", "<ticket>:")) and re.fullmatch(r"[\w+-]+", found) and "rule" not in expected:
         return f"did you mean '{found}:'?"
+    import difflib
+
     name, equals, _ = found.partition("=")
     known = _keywords_in(expected)
     if "date part" in expected or "duration part" in expected:

@@ -7,7 +7,6 @@ import importlib
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from hashell.grammar.lines import LogicalLine, Word, split_words
 from hashell.model.diagnostics import HashellError
@@ -126,7 +125,7 @@ def call(session: Session, command: Command, words: list[Word]) -> ExitCode:
     if len(given) < command.least() or (most is not None and len(given) > most):
         raise HashellError(WrongArguments(command=where, usage=command.usage(), given=len(given)))
     if command.statement and command.name.startswith(words[0].text.lower()):
-        words = [replace(words[0], text=command.name), *words[1:]]  # an abbreviation of it was accepted
+        words = [words[0].named(command.name), *words[1:]]  # an abbreviation of it was accepted
     handler = command.load()
     result = handler(session, words) if command.statement else handler(session, given)
     if isinstance(result, ExitCode):

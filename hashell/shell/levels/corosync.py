@@ -29,7 +29,8 @@ def corosync_level() -> Level:
         Command("status", "corosync:status", "show the state of the ring",
                 (Argument("PART", "", ("ring", "quorum", "cpg", "qdevice", "qnetd"), optional=True),),
                 "status [ring|quorum|cpg|qdevice|qnetd] [--output-as=text|json|xml]\n\nring: the links to the other "
-                "nodes with their loss, round trip and MTU, times when this node did not run, and one sentence of advice;\n"
+                "nodes with their loss, round trip and MTU, times when this node did not run, and a sentence of "
+                "advice;\n"
                 "quorum: votes; cpg: which processes are in which groups;\n"
                 "qdevice and qnetd: the quorum device, which is a program of its own.",
                 example="status quorum", needs="cluster"),

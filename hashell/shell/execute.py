@@ -122,7 +122,13 @@ def call(session: Session, command: Command, words: list[Word]) -> ExitCode:
     if len(given) < command.least() or (most is not None and len(given) > most):
         raise HashellError(WrongArguments(command=where, usage=command.usage(), given=len(given)))
     handler = command.load()
-    result = handler(session, words) if command.statement else handler(session, given)
+    own = session.output.form == "text" or command.forms or command.statement or command.handler.startswith("programs:")
+    if own:
+        result = handler(session, words) if command.statement else handler(session, given)
+    else:
+        result, lines = session.output.collected(lambda: handler(session, given))
+        code = result if isinstance(result, ExitCode) else ExitCode.ERROR if result is False else ExitCode.OK
+        session.output.document(where.replace(".", " "), int(code), lines)
     if isinstance(result, ExitCode):
         return result
     if result is False:

@@ -123,8 +123,11 @@ class Workspace:
 
     # -- commit --------------------------------------------------------------------------------------------
 
-    def commit(self, *, force: bool = False, replace: bool = False) -> bool:
-        """Check and make the changes real. False: there was nothing to do. Raises HashellError."""
+    def commit(self, *, force: bool = False, replace: bool = False, last: bool = False) -> bool:
+        """Check and make the changes real. False: there was nothing to do. Raises HashellError.
+
+        last: the working copy is not used any more, so it need not be read again.
+        """
         if not self.pending:
             return False
         self._approve(force)
@@ -134,7 +137,8 @@ class Workspace:
             self.session.run(cluster.replace(new))
         else:
             self._commit(old, new)
-        self.reload()
+        if not last:
+            self.reload()
         return True
 
     def _commit(self, old: etree._Element, new: etree._Element) -> None:

@@ -35,10 +35,13 @@ def _text(host: Host) -> str:
 
 def checked(text: str, where: str = "the new corosync.conf") -> str:
     """The text if the ring would take it. Raises HashellError with every fault."""
+    from hashell.stack.membership.conf.effective import check_totem
     from hashell.stack.membership.conf.nodes import read_nodes
     from hashell.stack.membership.conf.parser import parse_conf
 
-    read_nodes(parse_conf(text, where))
+    conf = parse_conf(text, where)
+    read_nodes(conf)
+    check_totem(conf)
     return text
 
 

@@ -30,8 +30,9 @@ class Workspace:
         self.session = session
         self.parser = CrmParser()
         self.agents = ShellAgents(session)
-        self.original: Configuration
         self.config: Configuration
+        self._original: Configuration | None = None
+        self._start = b""  #: the text of the working copy when it was read
         self._base: etree._Element
         self._earlier: list[etree._Element] = []
         self._planned = b""
@@ -43,21 +44,30 @@ class Workspace:
         cib = self.session.run(cluster.cib())
         self._base = cib
         self._earlier.clear()
-        self.original = Configuration(cib, self.agents, self.parser)
+        self._original = None
         self.config = Configuration(cib, self.agents, self.parser)
+        self._start = _text(self.config)
         self.apply_preferences()
+
+    @property
+    def original(self) -> Configuration:
+        """The CIB as read, made when somebody compares with it."""
+        if self._original is None:
+            self._original = Configuration(self._base, self.agents, self.parser)
+            self.apply_preferences()
+        return self._original
 
     def apply_preferences(self) -> None:
         """Sorting and hiding as the user wants them."""
         preferences = self.session.preferences
         hidden = tuple(preferences.get("core.obscure_pattern").replace("|", " ").split())
-        for config in (self.original, self.config):
+        for config in (self.config, *([self._original] if self._original is not None else [])):
             config.sort = preferences.on("core.sort_elements")
             config.obscure = hidden
 
     @property
     def pending(self) -> bool:
-        return _text(self.original) != _text(self.config)
+        return self._start != _text(self.config)
 
     def mark_planned(self) -> None:
         """Note that what is pending has been shown as a plan."""

@@ -27,13 +27,16 @@ _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
 
 def bad_values(configuration: _Element) -> Iterator[tuple[_Element, str, str, str]]:
     """(element, attribute, value, what it has to be) of every value that is not allowed."""
+    choices: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for (owner, name), allowed in _CHOICES.items():
+        choices.setdefault(owner, []).append((name, tuple(allowed)))
     for element in configuration.iter(etree.Element):
         tag = str(element.tag)
         score = element.get("score") if tag in _SCORED else None
         if score is not None and _SCORE.fullmatch(score) is None:
             yield element, "score", score, "an integer, INFINITY or -INFINITY"
-        for (owner, name), allowed in _CHOICES.items():
-            value = element.get(name) if owner == tag else None
+        for name, allowed in choices.get(tag, ()):
+            value = element.get(name)
             if value is not None and value not in allowed:
                 yield element, name, value, f"one of {', '.join(allowed)}"
 

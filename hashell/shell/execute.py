@@ -127,7 +127,13 @@ def call(session: Session, command: Command, words: list[Word]) -> ExitCode:
     if command.statement and command.name.startswith(words[0].text.lower()):
         words = [words[0].named(command.name), *words[1:]]  # an abbreviation of it was accepted
     handler = command.load()
-    result = handler(session, words) if command.statement else handler(session, given)
+    own = session.output.form == "text" or command.forms or command.statement or command.handler.startswith("programs:")
+    if own:
+        result = handler(session, words) if command.statement else handler(session, given)
+    else:
+        result, lines = session.output.collected(lambda: handler(session, given))
+        code = result if isinstance(result, ExitCode) else ExitCode.ERROR if result is False else ExitCode.OK
+        session.output.document(where.replace(".", " "), int(code), lines)
     if isinstance(result, ExitCode):
         return result
     if result is False:

@@ -25,6 +25,8 @@ def complete_statement(session: Source, words: list[str], current: str) -> list[
     """Candidates for the word after `words`, the first of which is the statement."""
     keyword, given = words[0], words[1:]
     try:
+        if "=" in current and (found := _values_of(session, keyword, given, current.partition("=")[0])):
+            return found
         if keyword in ("primitive", "resource", "rsc_template"):
             return _primitive(session, given)
         if keyword in ("group", "clone"):
@@ -47,6 +49,31 @@ def complete_statement(session: Source, words: list[str], current: str) -> list[
         targets = [Candidate(f"{c.text}:", "node") for c in values(session, "nodes", current)]
         return targets + values(session, "primitives", current)
     return []
+
+
+_BOOLEANS = ("true", "false")
+#: Values of operation and meta attributes.
+_VALUES = {"on-fail": ("restart", "ignore", "block", "stop", "standby", "fence", "demote"),
+           "role": ("Started", "Promoted", "Unpromoted", "Stopped"), "enabled": _BOOLEANS,
+           "target-role": ("Started", "Stopped", "Promoted", "Unpromoted"), "is-managed": _BOOLEANS,
+           "maintenance": _BOOLEANS, "interleave": _BOOLEANS, "promotable": _BOOLEANS, "globally-unique": _BOOLEANS,
+           "ordered": _BOOLEANS, "notify": _BOOLEANS, "symmetrical": _BOOLEANS, "sequential": _BOOLEANS,
+           "require-all": _BOOLEANS, "multiple-active": ("stop_start", "stop_only", "stop_unexpected", "block"),
+           "loss-policy": ("stop", "demote", "fence", "freeze"), "resource-discovery": ("always", "never", "exclusive"),
+           "no-quorum-policy": ("stop", "ignore", "freeze", "demote", "fence"), "stonith-enabled": _BOOLEANS,
+           "symmetric-cluster": _BOOLEANS, "maintenance-mode": _BOOLEANS, "stonith-action": ("reboot", "off")}
+
+
+def _values_of(session: Source, keyword: str, given: list[str], name: str) -> list[Candidate]:
+    """`name=value` words for an attribute of known values, or a parameter by what its agent says of it."""
+    words, about = _VALUES.get(name, ()), ""
+    if keyword in ("primitive", "rsc_template") and len(given) > 1 and _section(given[2:])[0] in ("", "params"):
+        info = _agent(session, given[1])
+        parameter = info.parameters.get(name) if info is not None else None
+        if parameter is not None:
+            about = parameter.short
+            words = _BOOLEANS if parameter.kind == "boolean" else (parameter.default,) if parameter.default else ()
+    return [Candidate(f"{name}={word}", about) for word in words]
 
 
 def _agent(session: Source, spec: str) -> AgentInfo | None:

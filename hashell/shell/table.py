@@ -42,6 +42,7 @@ class Command:
     aliases: tuple[str, ...] = ()
     hidden: bool = False
     statement: bool = False  #: the words are a statement of the configure language
+    forms: bool = False  #: gives --output-as=json|xml a form of its own; of others the lines are handed out
     changes: bool = False  #: makes a running cluster act, so -w waits after it
     example: str = ""  #: lines as typed at its level; the manual shows them and a test runs them
     #: what an example needs beyond a CIB file: a running `cluster`, a `terminal`, or a `machine` of one's own

@@ -30,8 +30,9 @@ class Workspace:
         self.session = session
         self.parser = CrmParser()
         self.agents = ShellAgents(session)
-        self.original: Configuration
         self.config: Configuration
+        self._original: Configuration | None = None
+        self._start = b""  #: the text of the working copy when it was read
         self._base: etree._Element
         self._earlier: list[etree._Element] = []
         self._planned = b""
@@ -46,21 +47,30 @@ class Workspace:
         self._base = cib
         self.incomplete = ""
         self._earlier.clear()
-        self.original = Configuration(cib, self.agents, self.parser)
+        self._original = None
         self.config = Configuration(cib, self.agents, self.parser)
+        self._start = _text(self.config)
         self.apply_preferences()
+
+    @property
+    def original(self) -> Configuration:
+        """The CIB as read, made when somebody compares with it."""
+        if self._original is None:
+            self._original = Configuration(self._base, self.agents, self.parser)
+            self.apply_preferences()
+        return self._original
 
     def apply_preferences(self) -> None:
         """Sorting and hiding as the user wants them."""
         preferences = self.session.preferences
         hidden = tuple(preferences.get("core.obscure_pattern").replace("|", " ").split())
-        for config in (self.original, self.config):
+        for config in (self.config, *([self._original] if self._original is not None else [])):
             config.sort = preferences.on("core.sort_elements")
             config.obscure = hidden
 
     @property
     def pending(self) -> bool:
-        return _text(self.original) != _text(self.config)
+        return self._start != _text(self.config)
 
     def mark_planned(self) -> None:
         """Note that what is pending has been shown as a plan."""
@@ -127,8 +137,11 @@ class Workspace:
 
     # -- commit --------------------------------------------------------------------------------------------
 
-    def commit(self, *, force: bool = False, replace: bool = False) -> bool:
-        """Check and make the changes real. False: there was nothing to do. Raises HashellError."""
+    def commit(self, *, force: bool = False, replace: bool = False, last: bool = False) -> bool:
+        """Check and make the changes real. False: there was nothing to do. Raises HashellError.
+
+        last: the working copy is not used any more, so it need not be read again.
+        """
         if not self.pending:
             return False
         self._approve(force)
@@ -138,7 +151,8 @@ class Workspace:
             self.session.run(cluster.replace(new))
         else:
             self._commit(old, new)
-        self.reload()
+        if not last:
+            self.reload()
         return True
 
     def _commit(self, old: etree._Element, new: etree._Element) -> None:

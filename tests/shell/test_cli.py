@@ -107,3 +107,20 @@ def test_damaged_options_are_told_and_do_not_stop(hashell: Hashell, tmp_path: Pa
         path.write_text(text)
         result = hashell("configure", "show")
         assert result.code == 0 and "warning" in result.err and "node 1: node1" in result.out
+
+
+def test_what_a_command_shows_as_a_document(hashell: Hashell) -> None:
+    import json
+    from xml.etree import ElementTree
+
+    hashell("configure", "primitive", "p", "Dummy")
+    shown = json.loads(hashell("--output-as=json", "resource", "locate", "p").out)
+    assert shown == {"command": "resource locate", "code": 0, "lines": ["resource p is NOT running"]}
+    root = ElementTree.fromstring(hashell("configure", "show", "p", "--output-as=xml").out)
+    assert root.get("command") == "configure show" and [line.text for line in root] == ["primitive p Dummy"]
+    assert "board" not in hashell("status", "--output-as=json").out and "nodes" in json.loads(
+        hashell("status", "--output-as=json").out)
+
+
+def test_debug_says_how_long_each_line_took(hashell: Hashell) -> None:
+    assert "OK after" in hashell("-d", "configure", "show").out

@@ -35,6 +35,9 @@ def session(hashell: Hashell) -> Iterator[Session]:
     ("configure primitive p IPaddr2 params i", ["ip=", "iflabel="]),
     ("configure primitive p IPaddr2 op mon", ["monitor"]),
     ("configure primitive p IPaddr2 op monitor timeout=20s in", ["interval=10s", "interval="]),
+    ("configure primitive p Dummy op monitor on-fail=re", ["on-fail=restart"]),
+    ("configure primitive p IPaddr2 params arp_count=", ["arp_count=5"]),
+    ("configure clone c db meta interleave=t", ["interleave=true"]),
     ("configure property no-q", ["no-quorum-policy="]), ("configure show related:w", ["related:web"]),
     ("configure show web x", ["x", "xml"]), ("help res", ["resource"]), ("cd con", ["configure"]), ("nonsense x", []),
 ])

@@ -281,7 +281,7 @@ def leave(session: Session) -> bool:
     else:
         _disturbs(session)
     try:
-        session.workspace.commit()
+        session.workspace.commit(last=True)
     finally:
         if not session.interactive:
             session.drop_workspace()

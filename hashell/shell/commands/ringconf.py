@@ -33,12 +33,19 @@ def _text(host: Host) -> str:
     return host.read(host.settings.corosync_conf).decode("utf-8", "replace")
 
 
-def checked(text: str, where: str = "the new corosync.conf") -> str:
-    """The text if the ring would take it. Raises HashellError with every fault."""
+def checked(text: str, where: str = "the new corosync.conf", *, bundled: bool = False) -> str:
+    """The text if the ring would take it. Raises HashellError with every fault.
+
+    bundled: the ring is our own, which has fewer transports than Corosync's.
+    """
+    from hashell.stack.membership.conf.effective import check_totem
     from hashell.stack.membership.conf.nodes import read_nodes
     from hashell.stack.membership.conf.parser import parse_conf
 
-    read_nodes(parse_conf(text, where))
+    conf = parse_conf(text, where)
+    read_nodes(conf)
+    if bundled:
+        check_totem(conf)
     return text
 
 

@@ -28,7 +28,7 @@ from hashell.shell.session import Session
 from hashell.stack.settings import NodeSettings
 
 _KEY_BYTES = 256
-_TRANSPORTS = ("udpu", "udp", "knet")
+_TRANSPORTS = ("udpu", "knet", "udp")
 UNIT = "hashelld.service"
 _UNIT_PATH = Path("/etc/systemd/system") / UNIT
 
@@ -132,7 +132,7 @@ def init(session: Session, words: list[str]) -> ExitCode:
         remote = Host(host, settings)
         name = remote.run("hostname -s").stdout.decode().strip() or host
         nodes[name] = socket.gethostbyname(host)
-    text = checked(new_text(options.name, nodes, options.transport))
+    text = checked(new_text(options.name, nodes, options.transport), bundled=True)
     _keep(settings.corosync_conf)
     key = _key(settings)
     write_atomically(settings.corosync_conf, text, mode=0o644)
@@ -208,7 +208,7 @@ def join(session: Session, words: list[str]) -> ExitCode:
     name, address = this_machine(), address_of(options.address)
     if name not in text.names():
         text.add_node(name, address)
-    new = checked(str(text))
+    new = checked(str(text), bundled=True)
     _keep(settings.corosync_conf)
     write_atomically(settings.authkey, key, mode=0o400)
     write_atomically(settings.corosync_conf, new, mode=0o644)

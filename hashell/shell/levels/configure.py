@@ -146,6 +146,11 @@ def _commands() -> tuple[Command, ...]:
         Command("save", "configure:save", "write the configuration to a file",
                 (Argument("WORDS", "specs", optional=True, repeat=True), Argument("FILE", "files")),
                 "save [xml] [SPEC…] FILE", example="save backup.crm"),
+    )
+
+
+def _changes() -> tuple[Command, ...]:
+    return (
         Command("delete", "configure:delete", "delete objects",
                 (Argument("ID", "ids", repeat=True),), "delete [--force] ID…\n\nConstraints and tags that would "
                 "refer to nothing go too; members of a deleted container stay.", ("rm",), example="delete cache"),
@@ -191,7 +196,7 @@ def _commands() -> tuple[Command, ...]:
 def configure_level() -> Level:
     return Level(
         "configure", "define resources, constraints and options",
-        _commands() + _statements() + _other_statements(),
+        _commands() + _changes() + _statements() + _other_statements(),
         (Below("ra", "ra:ra_level"), Below("assist", "assist:assist_level"), Below("template", "script:template_level"),
          Below("cib", "cib:cib_level"), Below("cibstatus", "cibstatus:cibstatus_level"),
          Below("history", "history:history_level")),

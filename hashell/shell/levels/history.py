@@ -10,8 +10,8 @@ _OPT_PE = Argument("N|FILE", "files", optional=True)
 _ABOUT = "N is a number of `peinputs`; -1 is the last but one."
 
 
-def history_level() -> Level:
-    return Level("history", "what the cluster did", (
+def _transitions() -> tuple[Command, ...]:
+    return (
         Command("source", "history:source", "show or choose where the records are",
                 (Argument("live|FOLDER|REPORT", "files", ("live",), optional=True),),
                 "source [live|FOLDER|REPORT]\n\nA report is a file made by `hashell report`.",
@@ -56,6 +56,11 @@ def history_level() -> Level:
         Command("detail", "sessions:detail", "say how much of the logs is shown",
                 (Argument("0|1", "", ("0", "1")),), "detail 0|1\n\n1 shows every line.",
                 example="source report\ndetail 1"),
+    )
+
+
+def _logs() -> tuple[Command, ...]:
+    return (
         Command("graph", "history:graph", "draw a transition", (_OPT_PE, Argument("OUT", "files", optional=True)),
                 "graph [N|FILE] [OUT]\n\nWithout OUT the text for Graphviz; OUT may end in .svg or .png.",
                 example="source report\ngraph 1"),
@@ -71,4 +76,8 @@ def history_level() -> Level:
         Command("exclude", "history:exclude", "leave log lines out",
                 (Argument("RE|clear", "", ("clear",), optional=True),), "exclude [RE|clear]",
                 example="source report\nexclude heartbeat"),
-    ))
+    )
+
+
+def history_level() -> Level:
+    return Level("history", "what the cluster did", _transitions() + _logs())

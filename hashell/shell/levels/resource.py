@@ -104,7 +104,7 @@ def resource_level() -> Level:
                 example="secret web set passwd sesame", needs="cluster"),
         Command("why", "status:why", "explain where a resource is and why", (_RSC, _NODE, _FORM),
                 "why RESOURCE [NODE] [--output-as=text|json]\n\nSays why it runs there, is stopped, moves or waits, "
-                "and the one command that lifts each cause.", example="why web node2"),
+                "and the one command that lifts each cause.", forms=True, example="why web node2"),
         Command("scores", "resource:scores", "show the scores behind the placement", (), "scores", example="scores"),
     )
     attributes = (

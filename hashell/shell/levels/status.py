@@ -13,7 +13,7 @@ def status_commands() -> tuple[Command, ...]:
     return (
         Command("status", "status:status", "show the state of the cluster",
                 (Argument("OPTION", "", words, optional=True, repeat=True),),
-                f"status [{'|'.join(words)}] [--output-as=text|json|xml]\n\n{OUTPUT}", ("st",),
+                f"status [{'|'.join(words)}] [--output-as=text|json|xml]\n\n{OUTPUT}", ("st",), forms=True,
                 example="status bynode inactive"),
         Command("verify", "status:verify", "check the configuration of the cluster",
                 (Argument("scores", "", ("scores",), optional=True),), "verify [scores]", example="verify"),
@@ -21,5 +21,5 @@ def status_commands() -> tuple[Command, ...]:
                 (Argument("RESOURCE", "resources"), Argument("NODE", "nodes", optional=True),
                  Argument("FORM", "", ("--output-as=text", "--output-as=json"), optional=True)),
                 "why RESOURCE [NODE] [--output-as=text|json]\n\nThe causes are those the cluster itself decided by, "
-                "each with the one command that lifts it.", example="why web"),
+                "each with the one command that lifts it.", forms=True, example="why web"),
     )

@@ -277,45 +277,45 @@ def is_valid(cib: etree._Element) -> bool:
 
 def _problems(cib: etree._Element) -> Iterator[CibProblem]:
     if cib.tag != "cib":
-        yield NotACib(tag=str(cib.tag), place=_place(cib))
+        yield NotACib(tag=str(cib.tag), place=place_of(cib))
         return
     schema = cib.get("validate-with")
     if schema == "none":
-        yield NoValidation(path="/cib", place=_place(cib))
+        yield NoValidation(path="/cib", place=place_of(cib))
         return
     if schema_rank(schema) < 0:
-        yield UnknownSchema(path="/cib", schema=schema or "", place=_place(cib))
+        yield UnknownSchema(path="/cib", schema=schema or "", place=place_of(cib))
     configuration = cib.find("configuration")
     if configuration is None:
-        yield MissingSection(path="/cib", section="configuration", place=_place(cib))
+        yield MissingSection(path="/cib", section="configuration", place=place_of(cib))
         return
     for child in cib.iterchildren(etree.Element):
         if child.tag not in ("configuration", "status"):
-            yield UnknownElement(path="/cib", tag=child.tag, place=_place(child))
+            yield UnknownElement(path="/cib", tag=child.tag, place=place_of(child))
     yield from _sections(configuration)
     yield from _contents(configuration)
     yield from _attributes(configuration)
     yield from _unique(configuration)
     yield from _resources(configuration)
     for element, attribute, value, wanted in bad_values(configuration):
-        yield BadValue(path=_describe(element), attribute=attribute, value=value, wanted=wanted, place=_place(element))
+        yield BadValue(path=describe(element), attribute=attribute, value=value, wanted=wanted, place=place_of(element))
     for rule in empty_rules(configuration):
-        yield MissingSection(path=_describe(rule), section="expression", place=_place(rule))
+        yield MissingSection(path=describe(rule), section="expression", place=place_of(rule))
 
 
 def _sections(configuration: etree._Element) -> Iterator[CibProblem]:
     for name in CONFIGURATION_SECTIONS[:4]:
         if configuration.find(name) is None:
-            yield MissingSection(path="/cib/configuration", section=name, place=_place(configuration))
+            yield MissingSection(path="/cib/configuration", section=name, place=place_of(configuration))
     known = dict(_SECTIONS)
     for section in configuration.iterchildren(etree.Element):
         if section.tag not in known:
-            yield UnknownElement(path="/cib/configuration", tag=section.tag, place=_place(section))
+            yield UnknownElement(path="/cib/configuration", tag=section.tag, place=place_of(section))
             continue
         for child in section.iterchildren(etree.Element):
             if child.tag not in known[section.tag]:
                 yield UnknownElement(
-                    path=f"/cib/configuration/{section.tag}", tag=child.tag, place=_place(child)
+                    path=f"/cib/configuration/{section.tag}", tag=child.tag, place=place_of(child)
                 )
 
 
@@ -325,7 +325,7 @@ def _contents(configuration: etree._Element) -> Iterator[CibProblem]:
         allowed = known.get(element.tag)
         for child in element.iterchildren(etree.Element) if allowed is not None else ():
             if child.tag not in (allowed or ()) and child.tag != "description":
-                yield UnknownElement(path=_describe(element), tag=child.tag, place=_place(child))
+                yield UnknownElement(path=describe(element), tag=child.tag, place=place_of(child))
 
 
 def _resources(configuration: etree._Element) -> Iterator[CibProblem]:
@@ -334,11 +334,11 @@ def _resources(configuration: etree._Element) -> Iterator[CibProblem]:
         if element.tag == "primitive" and element.get("template") is None:
             for name in ("class", "type"):
                 if element.get(name) is None:
-                    yield MissingAttribute(path=_describe(element), attribute=name, place=_place(element))
+                    yield MissingAttribute(path=describe(element), attribute=name, place=place_of(element))
         if element.tag == "group" and element.find("primitive") is None:
-            yield MissingSection(path=_describe(element), section="primitive", place=_place(element))
+            yield MissingSection(path=describe(element), section="primitive", place=place_of(element))
         if element.tag == "clone" and element.find("primitive") is None and element.find("group") is None:
-            yield MissingSection(path=_describe(element), section="primitive", place=_place(element))
+            yield MissingSection(path=describe(element), section="primitive", place=place_of(element))
 
 
 def _attributes(configuration: etree._Element) -> Iterator[CibProblem]:
@@ -346,7 +346,7 @@ def _attributes(configuration: etree._Element) -> Iterator[CibProblem]:
     for element in configuration.iter(etree.Element):
         for entry in required.get(element.tag, ()):
             if not any(element.get(name) for name in entry.split("|")):
-                yield MissingAttribute(path=_describe(element), attribute=entry.split("|")[0], place=_place(element))
+                yield MissingAttribute(path=describe(element), attribute=entry.split("|")[0], place=place_of(element))
 
 
 def _unique(configuration: etree._Element) -> Iterator[CibProblem]:
@@ -356,16 +356,16 @@ def _unique(configuration: etree._Element) -> Iterator[CibProblem]:
         if ident is None or element.tag in _FREE_IDS:
             continue
         if ident in seen:
-            yield DuplicateId(path=_describe(element), ident=ident, place=_place(element))
+            yield DuplicateId(path=describe(element), ident=ident, place=place_of(element))
         elif not is_id(ident):
-            yield BadId(path=_describe(element), ident=ident, place=_place(element))
+            yield BadId(path=describe(element), ident=ident, place=place_of(element))
         seen.add(ident)
     for element in configuration.iter(etree.Element):
         names = ("id",) if element.tag in ("resource_ref", "role") else _REFERENCES
         for name in names:
             value = element.get(name)
             if value is not None and value not in seen and not _free_text(element, name):
-                yield UnknownReference(path=_describe(element), attribute=name, ident=value, place=_place(element))
+                yield UnknownReference(path=describe(element), attribute=name, ident=value, place=place_of(element))
 
 
 def _free_text(element: etree._Element, name: str) -> bool:
@@ -373,7 +373,7 @@ def _free_text(element: etree._Element, name: str) -> bool:
     return name not in ("id", "id-ref", "template") and not element.tag.startswith("rsc_")
 
 
-def _describe(element: etree._Element) -> str:
+def describe(element: etree._Element) -> str:
     ident = element.get("id")
     where = f"<{element.tag}>" if ident is None else f"<{element.tag} id=\"{ident}\">"
     parent = element.getparent()
@@ -383,6 +383,6 @@ def _describe(element: etree._Element) -> str:
     return f"{where} in <{parent.tag}>" if above is None else f"{where} in <{parent.tag} id=\"{above}\">"
 
 
-def _place(element: etree._Element) -> Place | None:
+def place_of(element: etree._Element) -> Place | None:
     line = element.sourceline
     return Place(line=line) if isinstance(line, int) and line else None

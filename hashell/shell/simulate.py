@@ -123,7 +123,8 @@ def _read_input(options: argparse.Namespace) -> _Element:
     from lxml import etree
 
     from hashell.model.diagnostics import Severity
-    from hashell.model.schema import problems
+    from hashell.model.schema import NotACib, UnknownSchema, problems
+    from hashell.model.schemastrict import strict_problems
     from hashell.model.xmltext import parse
 
     name = options.xml_file
@@ -141,6 +142,10 @@ def _read_input(options: argparse.Namespace) -> _Element:
     except etree.XMLSyntaxError as error:
         raise _fail(name, f"not well-formed: {error.msg}", "correct the XML", ExitCode.DATAERR) from None
     errors = [problem for problem in problems(cib) if problem.severity is Severity.ERROR]
+    if errors:
+        unreadable = isinstance(errors[0], NotACib | UnknownSchema)
+        raise HashellError(*errors, exit_code=ExitCode.ERROR if unreadable else ExitCode.CONFIG)
+    errors = list(strict_problems(cib))
     if errors:
         raise HashellError(*errors, exit_code=ExitCode.CONFIG)
     return cib

@@ -14,7 +14,7 @@ _hashell_level() {
     cib) echo "cibstatus commit delete diff import list new reset use" ;;
     cib/cibstatus) echo "load node op origin quorum run save show ticket" ;;
     maintenance) echo "action off on" ;;
-    corosync) echo "get reload show status" ;;
+    corosync) echo "get reload show status tune" ;;
     ra) echo "classes info list providers" ;;
     options) echo "reset save set show" ;;
     script) echo "json list run show verify" ;;

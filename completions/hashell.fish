@@ -193,6 +193,7 @@ complete -c hashell -n "__hashell_at 'corosync'" -a get -d 'show values of the r
 complete -c hashell -n "__hashell_at 'corosync'" -a reload -d 'have the ring read corosync.conf again'
 complete -c hashell -n "__hashell_at 'corosync'" -a show -d 'show corosync.conf'
 complete -c hashell -n "__hashell_at 'corosync'" -a status -d 'show the state of the ring'
+complete -c hashell -n "__hashell_at 'corosync'" -a tune -d 'propose a token timeout from what the ring has measured'
 complete -c hashell -n "__hashell_at 'ra'" -a classes -d 'list classes and providers'
 complete -c hashell -n "__hashell_at 'ra'" -a info -d 'show an agents parameters and actions'
 complete -c hashell -n "__hashell_at 'ra'" -a list -d 'list the agents of a class'

@@ -90,8 +90,10 @@ class RingHost(Host):
     def running(self) -> bool:
         """Is there a process of the ring daemon?"""
         name = "hashelld" if self.ours else "corosync"
-        found = self.run("sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null").stdout.split()
-        return any(word == name or word.startswith("hashelld-member") for word in found)
+        lines = self.run("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null").stdout.splitlines()
+        # Process 1 of a host reaps nobody: who has ended stays there as a zombie.
+        alive = [line for line in lines if not line.rpartition(") ")[2].startswith("Z")]
+        return any(f"({name}" in line for line in alive)
 
     def see(self) -> Seen | None:
         """None while the daemon does not answer."""

@@ -78,7 +78,8 @@ def notifications(ring: Ring) -> str:
     out, _ = watcher.communicate(timeout=60)
     lines = [re.sub(r"^.*?(\[\w+\]|notice|info)?\s*(?=Node|Quorum|Application)", "", line) for line in out.splitlines()]
     # What it says of the connections of local tools depends on who asks while it runs.
-    return "\n".join(x for x in lines if x.strip() and "[debug]" not in x and "corosync-" not in x)
+    # And whether a link or a node is told of first, on who pinged first.
+    return "\n".join(sorted(x for x in lines if x.strip() and "[debug]" not in x and "corosync-" not in x))
 
 
 @pytest.fixture(scope="module", params=CONFS)

@@ -18,7 +18,7 @@ from hashell.stack.effects import Effect
 from hashell.stack.membership import effects as ring
 from hashell.stack.membership.cfg.core import ACTIVATE
 from hashell.stack.membership.clocks import read_clocks
-from hashell.stack.membership.cmap.values import CmapType, CmapValue, text
+from hashell.stack.membership.cmap.values import CmapType, CmapValue, number, text
 from hashell.stack.membership.conf.effective import RingFacts
 from hashell.stack.membership.core import RingNode
 from hashell.stack.membership.ipc.cfg import CfgService
@@ -88,7 +88,7 @@ class RingHost:
     def _make_transport(self) -> KnetTransport | UdpuTransport:
         facts = self.facts
         if facts.knet:
-            return KnetTransport(facts.knet, self._packet, self._rejected)
+            return KnetTransport(facts.knet, self._packet, self._rejected, self._link_changed)
         first = {node: links[0] for node, links in self.addresses.items()}
         return UdpuTransport(facts.local.nodeid, first, facts.port, self._packet, self._rejected, facts.block_unlisted)
 
@@ -193,6 +193,11 @@ class RingHost:
         self.perform(effects)
         if self.cpg.held:
             self.cpg.balance()
+
+    def _link_changed(self, node: int, link: int, up: bool) -> None:
+        name = f"stats.knet.node{node}.link{link}.connected"
+        new, old = (number(CmapType.U8, int(value)) for value in (up, not up))
+        self.perform(self.node.call(lambda: self.node.cmap.announce(name, new, old)))
 
     def _rejected(self, kind: str, source: str, text: str) -> None:
         """A packet that has no effect but this count and, the first time of each kind and sender, a line."""

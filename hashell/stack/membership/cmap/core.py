@@ -166,6 +166,17 @@ class Cmap:
         for handle in [h for h, t in self.tracks.items() if t.client == client]:
             del self.tracks[handle]
 
+    def announce(self, name: str, new: CmapValue, old: CmapValue) -> None:
+        """A value of the stats map, which is not kept here, has changed: tell those who track it there."""
+        for handle, track in self.tracks.items():
+            fits = name.startswith(track.name) if track.bits & PREFIX else name == track.name
+            if track.name.startswith("stats.") and fits and track.bits & MODIFY:
+                self.out.append(
+                    KeyChanged(
+                        track.client, handle, MODIFY, name, int(new.type), new.data, int(old.type), old.data
+                    )
+                )
+
     def _notify(self, name: str, event: int, new: CmapValue | None, old: CmapValue | None) -> None:
         for handle, track in self.tracks.items():
             matches = name.startswith(track.name) if track.bits & PREFIX else name == track.name

@@ -69,6 +69,7 @@ class KnetCore:
     deliver(data, address)           a totem packet for this node
     log(level, text)                 a line for the log
     salt()                           16 random bytes
+    link_changed(link)               a link went up or down
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class KnetCore:
         deliver: Callable[[bytes, str], None],
         log: Callable[[str, str], None],
         salt: Callable[[], bytes],
+        link_changed: Callable[[Link], None] = lambda link: None,
     ) -> None:
         self._transmit = transmit
         self._deliver = deliver
         self._log = log
         self._salt = salt
+        self._link_changed = link_changed
         self.keys = KeyRing(crypto_of(config))
         self.peers: dict[int, Peer] = {}
         self.seq = 0
@@ -273,6 +276,7 @@ class KnetCore:
         if now - link.last_pong > link.pong_timeout:
             link.down()
             self._log("info", f"link: host: {peer.node} link: {link.number} is down")
+            self._link_changed(link)
             self._choose(peer)
             return
         link.ease(now)
@@ -295,6 +299,7 @@ class KnetCore:
     def _up(self, peer: Peer, link: Link, now: float) -> None:
         link.up(now)
         self._log("info", f"rx: host: {peer.node} link: {link.number} is up")
+        self._link_changed(link)
         self._choose(peer)
         self._search(link, now)
 

@@ -32,18 +32,21 @@ log = logging.getLogger(__name__)
 
 
 class KnetTransport:
-    """`deliver(data, address)` gets totem packets, `garbage(kind, address, text)` what was no good."""
+    """`deliver(data, address)` gets totem packets, `garbage(kind, address, text)` what was no good;
+    `link_changed(node, link number, up)` is called from the loop."""
 
     def __init__(
         self,
         config: KnetConfig,
         deliver: Callable[[bytes, str], None],
         garbage: Callable[[str, str, str], None],
+        link_changed: Callable[[int, int, bool], None] = lambda node, number, up: None,
     ) -> None:
         self.local = config.node_id
         self.rejected = 0
         self.send_failures = 0
-        self.core = KnetCore(config, self._transmit, deliver, self._log, lambda: os.urandom(16))
+        self._link_changed = link_changed
+        self.core = KnetCore(config, self._transmit, deliver, self._log, lambda: os.urandom(16), self._changed)
         self._deliver = deliver
         self._garbage = garbage
         self._sockets: dict[int, socket.socket] = {}
@@ -200,6 +203,11 @@ class KnetTransport:
         self._last_tick = now
         self.core.tick(now)
         self._ticker = self._loop.call_later(step, self._tick)
+
+    def _changed(self, link: Link) -> None:
+        # The core is in the middle of its work: whoever is told may want to send.
+        assert self._loop is not None
+        self._loop.call_soon(self._link_changed, link.node, link.number, link.connected)
 
     def _log(self, level: str, text: str) -> None:
         log.log(log_level(level), "%s", text)

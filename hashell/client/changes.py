@@ -118,7 +118,18 @@ class Cib:
 
     def set_meta(self, name: str, attribute: str, value: str) -> None:
         owner = self.top(self.resource(name))
+        if owner.find("meta_attributes") is not None or owner.find("instance_attributes") is not None:
+            for member in [c for c in owner if c.tag in RESOURCES]:
+                owner.append(member)  # behind the sets, where a container that is edited has them
         self._set_pair(owner, "meta_attributes", f"{owner.get('id')}-meta_attributes", attribute, value)
+        for block in owner.findall("meta_attributes"):  # a rule may make any of them the one that counts
+            names = [p.get("name") for p in block.findall("nvpair")]
+            if block.get("id-ref") is None and attribute not in names:
+                ident = free_id(sanitize_id(f"{block.get('id')}-{attribute}"), self._ids())
+                etree.SubElement(block, "nvpair", id=ident, name=attribute, value=value)
+            for pair in block.findall("nvpair"):
+                if pair.get("name") == attribute:
+                    pair.set("value", value)
 
     def set_target_role(self, name: str, role: str) -> None:
         """Start or stop: on the clone of a clone's member; members that say otherwise follow."""

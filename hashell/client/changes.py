@@ -262,7 +262,7 @@ class Cib:
         node = self.node(name)
         suffix = "-utilization" if tag == "utilization" else ""
         if value is None:
-            self._delete_pair(node, tag, attribute)
+            self._delete_pair(node, tag, attribute, keep=True)
         else:
             self._set_pair(node, tag, f"nodes-{node.get('id')}{suffix}", attribute, value)
 

@@ -134,6 +134,9 @@ class Cib:
     def set_target_role(self, name: str, role: str) -> None:
         """Start or stop: on the clone of a clone's member; members that say otherwise follow."""
         owner = self.top(self.resource(name))
+        if role in ("Promoted", "Unpromoted"):
+            self.set_attribute(owner.get("id", ""), "meta_attributes", "target-role", role)
+            return
         self.set_meta(name, "target-role", role)
         for child in owner.iter(*RESOURCES):
             if child is not owner and any(
@@ -154,6 +157,9 @@ class Cib:
         owner = self.top(self.resource(name))
         if owner.tag != "bundle" and not self._promotable(owner):
             raise _failed(f"{name} is not a promotable resource", "a clone is promotable with meta promotable=true")
+        if role in ("Promoted", "Unpromoted"):
+            self.set_attribute(owner.get("id", ""), "meta_attributes", "target-role", role)
+            return
         self.set_meta(name, "target-role", role)
 
     # -- placement -----------------------------------------------------------------------------------------

@@ -118,7 +118,18 @@ class Cib:
 
     def set_meta(self, name: str, attribute: str, value: str) -> None:
         owner = self.top(self.resource(name))
+        if owner.find("meta_attributes") is not None or owner.find("instance_attributes") is not None:
+            for member in [c for c in owner if c.tag in RESOURCES]:
+                owner.append(member)  # behind the sets, where a container that is edited has them
         self._set_pair(owner, "meta_attributes", f"{owner.get('id')}-meta_attributes", attribute, value)
+        for block in owner.findall("meta_attributes"):  # a rule may make any of them the one that counts
+            names = [p.get("name") for p in block.findall("nvpair")]
+            if block.get("id-ref") is None and attribute not in names:
+                ident = free_id(sanitize_id(f"{block.get('id')}-{attribute}"), self._ids())
+                etree.SubElement(block, "nvpair", id=ident, name=attribute, value=value)
+            for pair in block.findall("nvpair"):
+                if pair.get("name") == attribute:
+                    pair.set("value", value)
 
     def contradicting(self, name: str, role: str) -> list[Element]:
         """Members of what `name` belongs to whose own target-role is another."""
@@ -130,6 +141,9 @@ class Cib:
     def set_target_role(self, name: str, role: str, *, follow: bool = True) -> None:
         """Start or stop: on the clone of a clone's member; members that say otherwise follow, unless told not to."""
         owner = self.top(self.resource(name))
+        if role in ("Promoted", "Unpromoted"):
+            self.set_attribute(owner.get("id", ""), "meta_attributes", "target-role", role)
+            return
         self.set_meta(name, "target-role", role)
         for child in self.contradicting(name, role) if follow else ():
             self._delete_pair(child, "meta_attributes", "target-role")
@@ -146,6 +160,9 @@ class Cib:
         owner = self.top(self.resource(name))
         if owner.tag != "bundle" and not self._promotable(owner):
             raise _failed(f"{name} is not a promotable resource", "a clone is promotable with meta promotable=true")
+        if role in ("Promoted", "Unpromoted"):
+            self.set_attribute(owner.get("id", ""), "meta_attributes", "target-role", role)
+            return
         self.set_meta(name, "target-role", role)
 
     # -- placement -----------------------------------------------------------------------------------------
@@ -254,7 +271,7 @@ class Cib:
         node = self.node(name)
         suffix = "-utilization" if tag == "utilization" else ""
         if value is None:
-            self._delete_pair(node, tag, attribute)
+            self._delete_pair(node, tag, attribute, keep=True)
         else:
             self._set_pair(node, tag, f"nodes-{node.get('id')}{suffix}", attribute, value)
 

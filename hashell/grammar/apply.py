@@ -203,7 +203,7 @@ class Applier:
             ))
 
     def _topology(self, statement: Statement, element: Element) -> Element:
-        levels = list(element)
+        levels = element.findall("fencing-level")
         if any(level.get("index") == "" for level in levels):
             for level in levels:
                 element.remove(level)

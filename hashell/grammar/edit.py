@@ -18,7 +18,7 @@ _ROLES = {name.lower(): name for name in ("Stopped", "Started", "Promoted", "Unp
 _CONSTRAINTS = ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket")
 
 
-_OPTIONAL_SECTIONS = ("rsc_defaults", "op_defaults", "acls", "tags", "alerts")
+_OPTIONAL_SECTIONS = ("rsc_defaults", "op_defaults", "acls", "alerts")
 
 
 def fault(message: str, hint: str = "") -> HashellError:
@@ -191,11 +191,11 @@ class Editor:
         element = self.config.get(name)
         if element.tag not in ("primitive", "template"):
             raise fault(f"monitor: {name} is not a primitive", "monitor operations belong to primitives")
+        if role and role.lower() not in _ROLES:
+            raise fault(f"monitor: '{role}' is not a role", f"roles are {', '.join(list(_ROLES.values())[:4])}")
         operations = element.find("operations")
         if operations is None:
             operations = etree.SubElement(element, "operations")
-        if role and role.lower() not in _ROLES:
-            raise fault(f"monitor: '{role}' is not a role", f"roles are {', '.join(list(_ROLES.values())[:4])}")
         for op in operations.findall("op"):
             if op.get("name") == "monitor" and op.get("interval") == interval:
                 raise fault(f"{name} already has a monitor op with interval {interval}", "choose another interval")

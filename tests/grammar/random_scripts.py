@@ -83,7 +83,7 @@ class Script:
 
     def params(self) -> str:
         kind = self.random.random()
-        pairs = self.pairs("fake", "state", "op_sleep")
+        pairs = self.pairs("fake", "state")
         if kind < 0.3:
             return ""
         if kind < 0.6:

@@ -172,3 +172,14 @@ def test_text_survives_a_round_trip(params: dict[str, dict[str, str]], pairs: li
     for name, values in params.items():
         found = {p.get("name"): p.get("value") for p in made.get(name).iter("nvpair")}
         assert found == values
+
+
+def test_a_comment_before_levels_for_every_node_is_kept() -> None:
+    from hashell.grammar.apply import Mode, apply_statements
+    from hashell.grammar.parser import CrmParser
+
+    config = Configuration(etree.fromstring(
+        '<cib validate-with="pacemaker-4.0"><configuration><crm_config/><nodes><node id="1" uname="n1"/></nodes>'
+        "<resources/><constraints/></configuration></cib>"))
+    apply_statements(config, CrmParser().parse_text("# how to fence\nfencing_topology f1\n").check(), Mode.UPDATE)
+    assert "# how to fence\nfencing_topology f1" in config.show()

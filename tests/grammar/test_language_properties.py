@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -19,13 +19,13 @@ from hashell.grammar.formatter import format_text
 from hashell.grammar.lines import logical_lines, split_words
 from hashell.grammar.parser import CrmParser
 from hashell.model.diagnostics import HashellError
+from tests.grammar.language_profile import LANGUAGE
 from tests.grammar.random_scripts import Script, broken
 from tests.shell.conftest import CIB
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "scheduler-cases" / "xml"
 INPUTS = sorted(CASES.glob("*.xml")) if CASES.is_dir() else []
 PARSER = CrmParser()
-examples = settings.get_profile("language")
 seeds = st.integers(min_value=0, max_value=2**40)
 
 
@@ -76,7 +76,7 @@ def contents(config: Configuration) -> list[str]:
     return sorted(repr(bare(config.normalised(e, members=True), ids=False)) for e in config.objects())
 
 
-@settings(examples)
+@LANGUAGE
 @given(seeds)
 def test_what_is_shown_is_loaded_as_the_same(seed: int) -> None:
     config = loadable(seed)
@@ -88,7 +88,7 @@ def test_what_is_shown_is_loaded_as_the_same(seed: int) -> None:
     assert again.show(reveal=True) == config.show(reveal=True)
 
 
-@settings(examples)
+@LANGUAGE
 @given(seeds)
 def test_most_scripts_load(seed: int) -> None:
     """A tenth may be refused (ids that two statements give); else the other properties would look at nothing."""
@@ -97,7 +97,7 @@ def test_most_scripts_load(seed: int) -> None:
 
 
 @pytest.mark.skipif(not INPUTS, reason="the scheduler cases are not beside this checkout")
-@settings(examples)
+@LANGUAGE
 @given(st.sampled_from(INPUTS or [Path()]))
 def test_every_cib_is_a_fixed_point(path: Path) -> None:
     config = Configuration(etree.parse(str(path), etree.XMLParser(remove_blank_text=True)).getroot(), parser=PARSER)
@@ -108,7 +108,7 @@ def test_every_cib_is_a_fixed_point(path: Path) -> None:
     assert contents(again) == contents(config)
 
 
-@settings(examples)
+@LANGUAGE
 @given(seeds)
 def test_typed_and_loaded_text_make_the_same_errors_and_ids(seed: int) -> None:
     """Each line alone: as a line of a file, as words, and joined from words as from a command line."""
@@ -143,7 +143,7 @@ def _told(parse: Callable[[], object]) -> object:
     return etree.tostring(statement.element)  # type: ignore[attr-defined]
 
 
-@settings(examples)
+@LANGUAGE
 @given(seeds)
 def test_broken_scripts_are_told_about_and_never_crash(seed: int) -> None:
     text = broken(seed)
@@ -158,7 +158,7 @@ def test_broken_scripts_are_told_about_and_never_crash(seed: int) -> None:
     format_text(text, PARSER)
 
 
-@settings(examples)
+@LANGUAGE
 @given(st.text(max_size=200))
 def test_any_text_is_answered(text: str) -> None:
     for line in (text, f"primitive p {text}", f"location l p {text}", f"order o {text}", f"role r {text}",
@@ -171,7 +171,7 @@ def test_any_text_is_answered(text: str) -> None:
             continue
 
 
-@settings(examples)
+@LANGUAGE
 @given(seeds)
 def test_formatting_keeps_the_meaning_and_the_comments(seed: int) -> None:
     text = broken(seed)
@@ -182,7 +182,7 @@ def test_formatting_keeps_the_meaning_and_the_comments(seed: int) -> None:
     assert [s.comments for s in one.statements] == [s.comments for s in other.statements]
 
 
-@settings(examples)
+@LANGUAGE
 @given(seeds, st.sampled_from(("new-element", "instance_attributes", "x")), st.booleans())
 def test_unknown_xml_is_kept(seed: int, tag: str, inside: bool) -> None:
     config = loadable(seed)
@@ -193,4 +193,4 @@ def test_unknown_xml_is_kept(seed: int, tag: str, inside: bool) -> None:
     strange.set("strange", "kept")
     again = replaced(config)
     assert again.root.xpath("//@strange") == ["kept"]
-    assert again.show() == config.show()
+    assert contents(again) == contents(config)

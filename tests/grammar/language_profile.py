@@ -6,6 +6,6 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "language", max_examples=int(os.environ.get("HASHELL_EXAMPLES", "8")), deadline=None,
-                          suppress_health_check=list(HealthCheck))
+LANGUAGE = settings(
+    max_examples=int(os.environ.get("HASHELL_EXAMPLES", "8")), deadline=None, suppress_health_check=list(HealthCheck)
+)

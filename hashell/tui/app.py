@@ -54,7 +54,7 @@ class Monitor(LookActions):
     CSS = """
     #header { height: 2; padding: 0 1; background: $panel; }
     #problems-line { height: auto; max-height: 5; padding: 0 1; }
-    #footer { height: 1; padding: 0 1; background: $panel; }
+    #footer { height: 1; padding: 0 1; background: $panel; link-style: none; link-style-hover: bold; }
     #search { display: none; height: 3; }
     TabbedContent { height: 1fr; }
     TabPane { padding: 0; }

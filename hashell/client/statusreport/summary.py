@@ -74,11 +74,20 @@ def write_summary(facts: Facts, out: Outline) -> None:
     _pair(out, "Last change", changed, gap="  ")
     _write_counts(facts, out)
     out.end()
-    if facts.ws.in_maintenance and not out.is_page:
+    if not out.is_page:
+        _write_mode(facts, out)
+    out.blank()
+
+
+def _write_mode(facts: Facts, out: Outline) -> None:
+    if facts.ws.in_maintenance:
         out.blank()
         out.text("              *** Resource management is DISABLED ***")
         out.text("  The cluster will not attempt to start, stop or recover services")
-    out.blank()
+    elif facts.ws.stop_all:
+        out.blank()
+        out.text("    *** Resource management is DISABLED ***")
+        out.text("  The cluster will keep all resources stopped")
 
 
 def _pair(out: Outline, name: str, value: str, gap: str = " ") -> None:

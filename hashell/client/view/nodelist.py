@@ -116,7 +116,7 @@ def _status_spans(node: Node, health: int, display: Display) -> list[tuple[str, 
         spans.append(("standby", f" (in standby due to on-fail{more})"))
     elif node.standby:
         spans.append(("standby", f" (in standby{more})"))
-    elif node.maintenance:
+    if node.maintenance:
         spans.append(("maint", " (in maintenance mode)"))
     if health in _HEALTH:
         spans.append((_HEALTH_CLASS[health], _HEALTH[health]))

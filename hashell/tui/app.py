@@ -203,6 +203,8 @@ class Monitor(LookActions):
         self.action_story()
 
     def on_descendant_focus(self) -> None:
+        if not self.screen_stack:
+            return  # the monitor is ending
         focused = self.focused
         if isinstance(focused, Grid) and (focused.id or "").startswith("board-"):
             index = int((focused.id or "").removeprefix("board-"))

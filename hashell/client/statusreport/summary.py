@@ -59,10 +59,15 @@ def _mixed(facts: Facts) -> bool:
 
 
 def write_summary(facts: Facts, out: Outline) -> None:
-    """The list `Cluster Summary`; nothing without headers."""
-    if not facts.display.headers:
-        return
+    """The list `Cluster Summary`; without headers nothing but that there is no DC."""
     head = head_of(facts)
+    if not facts.display.headers:
+        if facts.ws.dc_node is None:
+            out.begin("Cluster Summary")
+            _write_dc(facts, head, out)
+            out.end()
+            out.blank()
+        return
     out.begin("Cluster Summary")
     _pair(out, "Stack", f"{head.stack} (Pacemaker is {head.daemons})" if head.daemons else head.stack)
     _write_dc(facts, head, out)

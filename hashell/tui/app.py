@@ -54,7 +54,7 @@ class Monitor(LookActions):
     CSS = """
     #header { height: 2; padding: 0 1; background: $panel; }
     #problems-line { height: auto; max-height: 5; padding: 0 1; }
-    #footer { height: 1; padding: 0 1; background: $panel; }
+    #footer { height: 1; padding: 0 1; background: $panel; link-style: none; link-style-hover: bold; }
     #search { display: none; height: 3; }
     TabbedContent { height: 1fr; }
     TabPane { padding: 0; }
@@ -203,6 +203,8 @@ class Monitor(LookActions):
         self.action_story()
 
     def on_descendant_focus(self) -> None:
+        if not self.screen_stack:
+            return  # the monitor is ending
         focused = self.focused
         if isinstance(focused, Grid) and (focused.id or "").startswith("board-"):
             index = int((focused.id or "").removeprefix("board-"))

@@ -28,6 +28,7 @@ class Confirm(ModalScreen[bool]):
     """Asks one yes/no question; `effect` says in a line what will happen."""
 
     DEFAULT_CSS = _BOX.format(name="Confirm")
+    AUTO_FOCUS = "#no"
     BINDINGS = [Binding("y", "answer(True)", "Yes"), Binding("n,escape", "answer(False)", "No")]
 
     def __init__(self, question: str, effect: str = "") -> None:
@@ -42,9 +43,6 @@ class Confirm(ModalScreen[bool]):
             with Horizontal():
                 yield Button("Yes (y)", variant="warning", id="yes")
                 yield Button("No (n)", variant="primary", id="no")
-
-    def on_mount(self) -> None:
-        self.query_one("#no", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -80,10 +81,15 @@ class Feed:
                 reason = await self._follow(source)
             except HashellError as error:
                 reason = str(error)
+            except asyncio.CancelledError:
+                await source.close()
+                raise
             finally:
                 self.source = None
-                await source.close()
             self._on_state(reason or "the connection to the cluster was lost")
+            with contextlib.suppress(HashellError, OSError, TimeoutError):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await source.close()
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self, source: ShotSource) -> str:

@@ -82,7 +82,7 @@ def footer_text(styles: dict[str, Style]) -> Text:
     for command in COMMANDS:
         if command.footer:
             click = Style.from_meta({"@click": f"app.{command.action}"})
-            text.append(command.label, styles.get("mark", Style()) + Style(bold=True) + click)
-            text.append(f" {command.title}", click)
+            text.append(command.label, Style(bold=True) + click)
+            text.append(f" {command.title}", styles.get("dim", Style()) + click)
             text.append("  ")
     return text

@@ -26,6 +26,7 @@ class StoryView(ModalScreen[str]):
     """Shows a story; ends with the command that was chosen, or ''."""
 
     DEFAULT_CSS = _CSS.format(name="StoryView")
+    AUTO_FOCUS = "#text"
     BINDINGS = [Binding("escape,q", "close", "Close")]
 
     def __init__(self, story: Story, can_run: bool) -> None:
@@ -42,9 +43,6 @@ class StoryView(ModalScreen[str]):
                 head = "What would help (Enter runs it, after a question):" if self._can_run else "What would help:"
                 yield Label(head, markup=False)
                 yield OptionList(*(Option(command) for command in self.story.commands))
-
-    def on_mount(self) -> None:
-        self.query_one("#text").focus()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self.story.commands[event.option_index] if self._can_run else "")

@@ -13,6 +13,7 @@ from hashell.tui.app import Monitor
 from hashell.tui.grid import Grid
 from hashell.tui.sources import watched_word
 from hashell.tui.start import build
+from hashell.tui.storyview import StoryView
 from tests.tui.clusters import cluster
 from tests.tui.stage import Stage, header, press, rows, text_of, until
 
@@ -98,7 +99,7 @@ async def test_the_mouse_chooses_cells_and_tells_stories() -> None:
         await pilot.click("#board-0", offset=(2, line))
         assert app.grid().row.key == "db"
         await pilot.click("#board-0", offset=(2, line), times=2)
-        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await until(pilot, lambda: isinstance(app.screen, StoryView) and bool(app.screen.query("#text")))
 
 
 async def test_several_clusters_stand_side_by_side() -> None:

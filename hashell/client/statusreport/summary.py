@@ -59,10 +59,15 @@ def _mixed(facts: Facts) -> bool:
 
 
 def write_summary(facts: Facts, out: Outline) -> None:
-    """The list `Cluster Summary`; nothing without headers."""
-    if not facts.display.headers:
-        return
+    """The list `Cluster Summary`; without headers nothing but that there is no DC."""
     head = head_of(facts)
+    if not facts.display.headers:
+        if facts.ws.dc_node is None:
+            out.begin("Cluster Summary")
+            _write_dc(facts, head, out)
+            out.end()
+            out.blank()
+        return
     out.begin("Cluster Summary")
     _pair(out, "Stack", f"{head.stack} (Pacemaker is {head.daemons})" if head.daemons else head.stack)
     _write_dc(facts, head, out)
@@ -74,11 +79,20 @@ def write_summary(facts: Facts, out: Outline) -> None:
     _pair(out, "Last change", changed, gap="  ")
     _write_counts(facts, out)
     out.end()
-    if facts.ws.in_maintenance and not out.is_page:
+    if not out.is_page:
+        _write_mode(facts, out)
+    out.blank()
+
+
+def _write_mode(facts: Facts, out: Outline) -> None:
+    if facts.ws.in_maintenance:
         out.blank()
         out.text("              *** Resource management is DISABLED ***")
         out.text("  The cluster will not attempt to start, stop or recover services")
-    out.blank()
+    elif facts.ws.stop_all:
+        out.blank()
+        out.text("    *** Resource management is DISABLED ***")
+        out.text("  The cluster will keep all resources stopped")
 
 
 def _pair(out: Outline, name: str, value: str, gap: str = " ") -> None:

@@ -47,6 +47,8 @@ def _add_summary(facts: Facts, root: etree._Element) -> None:
     summary = etree.SubElement(root, "summary")
     if facts.display.headers:
         _add_head(facts, summary)
+    elif facts.ws.dc_node is None:
+        etree.SubElement(summary, "current_dc", present="false")
     ws = facts.ws
     etree.SubElement(summary, "cluster_options", {
         "stonith-enabled": word(ws.fencing_enabled), "symmetric-cluster": word(ws.symmetric_cluster),

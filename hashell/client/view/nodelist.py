@@ -111,12 +111,12 @@ def _line(node: Node, health: int, display: Display) -> str:
 
 def _status_spans(node: Node, health: int, display: Display) -> list[tuple[str, str]]:
     spans = [("online", " online") if node.online else ("offline", " OFFLINE")]
-    more = ", with active resources" if node.running_rsc and node.online else ""
+    more = ", with active resources" if node.running_rsc else ""
     if node.fail_standby and node.online:
         spans.append(("standby", f" (in standby due to on-fail{more})"))
     elif node.standby:
         spans.append(("standby", f" (in standby{more})"))
-    elif node.maintenance:
+    if node.maintenance:
         spans.append(("maint", " (in maintenance mode)"))
     if health in _HEALTH:
         spans.append((_HEALTH_CLASS[health], _HEALTH[health]))

@@ -28,7 +28,8 @@ def test_random_changes(seed: int) -> None:
 
 def test_what_reaches_further_is_read_as_a_whole() -> None:
     reader = Reader()
-    for number, cib in enumerate((cluster(), cluster(db_failed=True), cluster(), cluster(lost=1), cluster(web_on=3)), 1):
+    cibs = (cluster(), cluster(db_failed=True), cluster(), cluster(lost=1), cluster(web_on=3))
+    for number, cib in enumerate(cibs, 1):
         assert reader.read(cib, when=NOW).board == snapshot_of(cib, when=NOW).board
         assert reader.whole == number
 

@@ -44,5 +44,6 @@ def test_reports_are_those_of_the_original(case: str) -> None:
     cib = parse((GOLDEN / f"{case}.xml").read_bytes())
     for name, words in OPTIONS.items():
         options = parser.parse_args(words.split())
-        report = status_report(facts_of(cib, display_of(options, options.output_as), int(time.time())), options.output_as)
+        facts = facts_of(cib, display_of(options, options.output_as), int(time.time()))
+        report = status_report(facts, options.output_as)
         assert comparable(report) == comparable((GOLDEN / f"{case}.{name}.txt").read_text()), (case, words)

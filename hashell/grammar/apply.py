@@ -187,6 +187,8 @@ class Applier:
             self._claim(statement, ident)
             assign(element, self.store)
             section.append(element)
+            for number, comment in enumerate(statement.comments if self.mode is not Mode.CREATE else []):
+                element.insert(number, etree.Comment(comment_text(comment)))
             return element
         if self.mode is Mode.EDIT:
             assign(element, self.store, old)

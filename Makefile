@@ -22,7 +22,7 @@ demo: setup
 	@$(BIN)/hashell demo
 
 test: setup
-	$(PYTEST) -q --ignore=tests/lab --ignore=tests/benchmarks
+	$(PYTEST) -q -n 2 --dist loadfile --ignore=tests/lab --ignore=tests/benchmarks
 
 check: setup
 	$(BIN)/ruff check hashell tests
@@ -30,7 +30,7 @@ check: setup
 	$(BIN)/lint-imports
 
 simulation: setup
-	HASHELL_SEEDS=$${HASHELL_SEEDS:-1000} $(PYTEST) -q --timeout=3000 tests/simulation
+	HASHELL_SEEDS=$${HASHELL_SEEDS:-1000} $(PYTEST) -q -n $${HASHELL_JOBS:-2} --timeout=3000 tests/simulation
 
 # Random and damaged packets against a ring: ten million by default, with progress.
 fuzz: setup

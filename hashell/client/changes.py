@@ -112,8 +112,9 @@ class Cib:
         owner = self.resource(name)
         self._set_pair(owner, tag, f"{name}-{tag}", attribute, value, own_set=True)
 
-    def delete_attribute(self, name: str, tag: str, attribute: str) -> None:
-        if not self._delete_pair(self.resource(name), tag, attribute, keep=True):
+    def delete_attribute(self, name: str, tag: str, attribute: str, *, keep: bool = True) -> None:
+        """Delete one; a set that has become empty stays, as the original leaves it, unless `keep` is off."""
+        if not self._delete_pair(self.resource(name), tag, attribute, keep=keep):
             raise _failed(f"{attribute} of {name} is not set")
 
     def set_meta(self, name: str, attribute: str, value: str) -> None:

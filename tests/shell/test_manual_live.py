@@ -33,6 +33,7 @@ cluster/health
 cluster/run
 cluster/diff
 corosync/status
+corosync/tune
 corosync/show
 corosync/get
 corosync/set

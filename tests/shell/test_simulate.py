@@ -54,7 +54,7 @@ def test_without_run_only_the_status_is_shown(cib: Path, capsys: pytest.CaptureF
     [
         (["-x", "MISSING"], ExitCode.DATAERR, "No such file"),
         (["-x", "BROKEN"], ExitCode.DATAERR, "not well-formed"),
-        (["-x", "OTHER"], ExitCode.CONFIG, "not a <cib>"),
+        (["-x", "OTHER"], ExitCode.ERROR, "not a <cib>"),
         (["-x", "CIB", "-t", "someday"], ExitCode.USAGE, "is no date"),
         (["-x", "CIB", "-i", "what"], ExitCode.USAGE, "RESOURCE_OPERATION_INTERVAL@NODE=RC"),
         (["-x", "CIB", "-F", "what"], ExitCode.USAGE, "--op-fail"),

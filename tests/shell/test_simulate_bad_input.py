@@ -28,10 +28,10 @@ _REFUSED = {
     "empty": ("", ExitCode.DATAERR, "well-formed"),
     "cut off": (_GOOD[:300], ExitCode.DATAERR, "well-formed"),
     "no XML": ("hello", ExitCode.DATAERR, "well-formed"),
-    "no CIB": ("<foo/>", ExitCode.CONFIG, "<foo>"),
+    "no CIB": ("<foo/>", ExitCode.ERROR, "<foo>"),
     "no configuration": ('<cib validate-with="pacemaker-3.10"/>', ExitCode.CONFIG, "configuration"),
     "unknown section": (_GOOD.replace("<constraints/>", "<constraints/><widgets/>"), ExitCode.CONFIG, "widgets"),
-    "unknown schema": (_GOOD.replace("pacemaker-3.10", "pacemaker-99"), ExitCode.CONFIG, "pacemaker-99"),
+    "unknown schema": (_GOOD.replace("pacemaker-3.10", "pacemaker-99"), ExitCode.ERROR, "pacemaker-99"),
     "reference of a location": (
         _constraint('<rsc_location id="l" rsc="nope" node="node1" score="1"/>'), ExitCode.CONFIG, "nope"),
     "reference of a colocation": (

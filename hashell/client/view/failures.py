@@ -97,11 +97,6 @@ def _failcount_lines(ws: WorkingSet, node: Node) -> list[str]:
     return lines
 
 
-def has_history(ws: WorkingSet) -> bool:
-    """Whether any node that is online has a history."""
-    return any(node_histories(ws, node) for node in nodes_with_state(ws))
-
-
 def shown_failures(ws: WorkingSet) -> list[Entry]:
     """The failed operations, without probes that only say that an agent is not there."""
     return [entry for entry in map(Entry, ws.failed) if not entry.is_masked_probe()]

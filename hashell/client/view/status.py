@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hashell.client.view.attributes import write_attributes
 from hashell.client.view.display import Display
-from hashell.client.view.failures import has_history, write_failcounts, write_failed_actions
+from hashell.client.view.failures import write_failcounts, write_failed_actions
 from hashell.client.view.nodelist import write_nodes
 from hashell.client.view.resourcelist import write_resources
 from hashell.stack.pengine.unpack.entry import Entry
@@ -36,8 +36,7 @@ def write_status(
     if attributes:
         write_attributes(ws, out, display)
     if failures:
-        if has_history(ws):
-            write_failcounts(ws, out, display)
+        write_failcounts(ws, out, display)
         if any(not Entry(xml).is_masked_probe() for xml in ws.failed):
             out.blank()
             write_failed_actions(ws, out)

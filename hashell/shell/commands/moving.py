@@ -220,7 +220,9 @@ def _target_roles(cib: changes.Cib, name: str) -> list[tuple[str, str]]:
 
 def _restore(cib: changes.Cib, before: dict[str, list[tuple[str, str]]]) -> None:
     for name, roles in before.items():
+        kept = {ident for ident, _ in roles}
         for ident, _ in _target_roles(cib, name):
-            cib.delete_attribute(ident, "meta_attributes", "target-role")
+            if ident not in kept:
+                cib.delete_attribute(ident, "meta_attributes", "target-role", keep=False)
         for ident, role in roles:
             cib.set_attribute(ident, "meta_attributes", "target-role", role)

@@ -20,7 +20,7 @@ REQUESTS = [
     (cpg, cpg.Mcast(b"hello"), 45),
     (cpg, cpg.Membership(GROUP), 152),
     (cpg, cpg.LocalGet(), 16),
-    (cpg, cpg.IterInit(GROUP, cpg.ITER_ALL), 160),
+    (cpg, cpg.IterInit(GROUP, cpg.ITER_ONE_GROUP), 160),
     (cpg, cpg.IterNext(2**63), 24),
     (cpg, cpg.IterFinalize(3), 24),
     (cpg, cpg.Finalize(), 16),

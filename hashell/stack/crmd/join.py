@@ -238,12 +238,20 @@ class DcJoin:
             return
         self.check()
 
-    def states(self, origin: str) -> etree._Element:
-        """A `<status>` with the state of every known node."""
-        status = etree.Element("status")
+    def states(self, origin: str) -> tuple[etree._Element, list[etree._Element]]:
+        """A `<status>` with the state of every known node, and the states of those only glimpsed, one by one.
+
+        The latter may change what the CIB has, never make a state where it has none: one without `expected` means a
+        node that is down for sure (scheduler-model.md, section 10.2), and these may be running anything.
+        """
+        status, glimpsed = etree.Element("status"), []
         for peer in self.ctx.peers.all():
-            status.append(node_state(peer, origin, "cluster", "peer", "join", "expected"))
-        return status
+            state = node_state(peer, origin, "cluster", "peer", "join", "expected")
+            if peer.glimpsed:
+                glimpsed.append(state)
+            else:
+                status.append(state)
+        return status, glimpsed
 
 
 class Joiner:

@@ -90,7 +90,10 @@ class Office:
     def write_all_states(self) -> None:
         """After a join: node list, all node states and quorum (section 3.5)."""
         self.ctx.cib("cib_modify", "nodes", nodes_element(self.ctx.peers.all()), CAN_CREATE)
-        self.ctx.cib("cib_modify", "status", self.join.states("do_state_transition"), CAN_CREATE)
+        states, glimpsed = self.join.states("do_state_transition")
+        self.ctx.cib("cib_modify", "status", states, CAN_CREATE)
+        for state in glimpsed:
+            self.ctx.cib("cib_modify", "status", state)
         self.write_quorum()
 
     def write_quorum(self) -> None:
@@ -125,7 +128,8 @@ class Office:
     def write_loss(self, peer: Peer) -> None:
         """The state of a node of which a part is gone: its controller, its membership, or both."""
         fields = ("cluster", "peer", "join", "expected") if peer.expected == "down" else ("cluster", "peer", "join")
-        self.ctx.cib("cib_modify", "status", node_state(peer, "peer_update_callback", *fields), CAN_CREATE)
+        state = node_state(peer, "peer_update_callback", *fields)
+        self.ctx.cib("cib_modify", "status", state, 0 if peer.glimpsed else CAN_CREATE)
 
     def purge_attributes(self, peer: Peer) -> None:
         """The transient attributes of a node end with its controller (section 3.5)."""

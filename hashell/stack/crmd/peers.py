@@ -42,6 +42,11 @@ class Peer:
     def active(self) -> bool:
         return self.member and self.online
 
+    @property
+    def glimpsed(self) -> bool:
+        """Gone again before its controller was heard: nobody can say what it runs."""
+        return not self.member and not self.online and not self.expected
+
 
 class PeerTable:
     """All nodes ever seen, by name; names compare without regard to case."""

@@ -9,7 +9,8 @@ from lxml import etree
 
 from hashell.stack.crmd import graph as graphs
 from hashell.stack.crmd.aborts import Finding, Reason, Removed, Result, findings, touches
-from hashell.stack.crmd.context import compatible
+from hashell.stack.crmd.context import CAN_CREATE, Context, compatible
+from hashell.stack.crmd.effects import CibRequest
 from hashell.stack.crmd.fsa import ACTIONS, NEXT_STATE, PRIORITY, State, step
 from hashell.stack.crmd.graph import Completion, GraphError, unpack
 from hashell.stack.crmd.history import (
@@ -21,9 +22,12 @@ from hashell.stack.crmd.history import (
     record,
     was_active,
 )
+from hashell.stack.crmd.join import DcJoin
+from hashell.stack.crmd.office import Office
 from hashell.stack.crmd.options import Options, score, seconds
 from hashell.stack.crmd.peers import JoinPhase, Peer, PeerTable, node_state, set_phase
 from hashell.stack.crmd.throttle import Mode, Throttle, load_mode
+from hashell.stack.crmd.transitioner import Transitioner
 
 KEY = "4:5:0:fdf62400-faff-4935-bc70-b7fc010cbff8"
 
@@ -330,6 +334,29 @@ def test_peer_views_and_node_state() -> None:
     table.set_members([], 103)
     assert node_state(table.all()[0], "o", "cluster").get("in_ccm") == "0"
     assert table.get("N1") is table.by_id("1")
+
+
+def test_a_node_that_was_only_glimpsed_is_never_written_down_as_safely_gone() -> None:
+    """A state without `expected` reads as down for sure: what such a node runs would be started elsewhere."""
+    context = Context(1, "n1")
+    table = context.peers
+    table.set_members([(1, "n1"), (2, "n2"), (3, "n3")], 100)
+    table.set_online([(1, "n1"), (3, "n3")], 100)
+    table.set_members([(1, "n1")], 101)
+    table.set_online([(1, "n1")], 101)
+    gone = table.by_id("3")
+    assert gone is not None
+    gone.expected = "member"
+    states, glimpsed = DcJoin(context, lambda: False).states("o")
+    assert [s.get("uname") for s in states] == ["n1", "n3"] and [s.get("uname") for s in glimpsed] == ["n2"]
+    office = Office(context, DcJoin(context, lambda: False), Transitioner(context, lambda _message: None), {})
+    context.out.clear()
+    office.write_all_states()
+    made = [e for e in context.out if isinstance(e, CibRequest) and e.section == "status" and e.options & CAN_CREATE]
+    kept = [e for e in context.out if isinstance(e, CibRequest) and e.section == "status" and not e.options]
+    assert not any(n.get("uname") == "n2" for e in made for n in e.element) and [
+        e.element.get("uname") for e in kept
+    ] == ["n2"]
 
 
 @pytest.mark.parametrize(

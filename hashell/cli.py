@@ -36,7 +36,7 @@ the name of a level (configure, resource, node, cluster, ra) opens the shell at 
 To begin:   hashell cluster start --embedded 3     three nodes on this machine, no root needed
             hashell status
             hashell configure load update examples/web-cluster.crm
-            hashell monitor
+            hashell monitor                            also: exporter (metrics), simulate, demo
 """
 
 _FLAGS = {"-F": "force", "--force": "force", "-n": "decline", "--no": "decline", "-w": "wait", "--wait": "wait",

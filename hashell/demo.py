@@ -293,10 +293,23 @@ async def _stop() -> int:
     return ExitCode.OK
 
 
+HELP = """\
+usage: hashell demo [--stop]
+
+Starts three nodes on this machine, loads a web cluster, kills the node that serves, and shows the failover.
+On a terminal the shell opens then; the cluster ends with it.
+
+  --stop      end a cluster that an earlier demo left behind
+  -h, --help  print this help"""
+
+
 def main(argv: list[str]) -> int:
     """Run the demo. Options: --stop ends a cluster that an earlier demo left behind."""
     console = Console(emoji=False)
     try:
+        if argv in (["--help"], ["-h"]):
+            print(HELP)
+            return ExitCode.OK
         if argv == ["--stop"]:
             return asyncio.run(_stop())
         if argv:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Hashell
 
+from hashell.cli import PROGRAMS, main
 from hashell.shell.commands import status
 
 
@@ -124,3 +125,12 @@ def test_what_a_command_shows_as_a_document(hashell: Hashell) -> None:
 
 def test_debug_says_how_long_each_line_took(hashell: Hashell) -> None:
     assert "OK after" in hashell("-d", "configure", "show").out
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_every_program_explains_itself(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main([program, "--help"])
+    except SystemExit as ended:  # argparse ends so
+        code = int(ended.code or 0)
+    assert code == 0 and capsys.readouterr().out.lower().startswith("usage: ")

@@ -256,12 +256,14 @@ class Transitioner:
             return
         rc = integer(element.get("rc-code"), -1)
         if key.transition == -1:
-            self._count_failure(node_id, element, key, outside=True)
+            if not _is_copy(element):
+                self._count_failure(node_id, element, key, outside=True)
             if effective_rc(rc) != key.target_rc or element.get("operation") == "asyncmon":
                 self.restart("Unexpected event")
             return
         if key.uuid != self.uuid:
-            self._count_failure(node_id, element, key)
+            if not _is_copy(element):
+                self._count_failure(node_id, element, key)
             self.restart("Foreign event")
             return
         action = self.graph.actions.get(key.action) if key.transition == self.graph.id else None
@@ -293,7 +295,8 @@ class Transitioner:
             return
         if known is not None and effective_rc(integer(element.get("rc-code"), -1)) == key.target_rc:
             return
-        self._count_failure(node_id, element, key)
+        if not _is_copy(element):
+            self._count_failure(node_id, element, key)
         self.restart("Change in recurring result" if interval else "Old event")
 
     def removed(self, finding: Removed) -> bool:
@@ -422,3 +425,8 @@ def _with_key(element: etree._Element, key: str) -> etree._Element:
     copy = etree.fromstring(etree.tostring(element))
     copy.set("transition-key", key)
     return copy
+
+
+def _is_copy(element: etree._Element) -> bool:
+    """The failure of a one-time operation is recorded twice, as last failure and as last result: one of them counts."""
+    return (element.get("id") or "").endswith("_last_0")

@@ -10,7 +10,7 @@ from lxml import etree
 from hashell.stack.crmd import graph as graphs
 from hashell.stack.crmd.aborts import Finding, Reason, Removed, Result, findings, touches
 from hashell.stack.crmd.context import CAN_CREATE, Context, compatible
-from hashell.stack.crmd.effects import CibRequest
+from hashell.stack.crmd.effects import AttrdUpdate, CibRequest
 from hashell.stack.crmd.fsa import ACTIONS, NEXT_STATE, PRIORITY, State, step
 from hashell.stack.crmd.graph import Completion, GraphError, unpack
 from hashell.stack.crmd.history import (
@@ -357,6 +357,19 @@ def test_a_node_that_was_only_glimpsed_is_never_written_down_as_safely_gone() ->
     assert not any(n.get("uname") == "n2" for e in made for n in e.element) and [
         e.element.get("uname") for e in kept
     ] == ["n2"]
+
+
+def test_a_failure_from_outside_counts_once() -> None:
+    context = Context(1, "n1")
+    context.peers.set_members([(1, "n1")], 100)
+    te = Transitioner(context, lambda _message: None)
+    failed = Operation("d", "asyncmon", 0, str(TransitionKey(0, -1, 0, KEY.rpartition(":")[2])), 1, ExecStatus.DONE)
+    records = record(failed, "n1", "controld_update_resource_history", AgentTraits())
+    assert [element.get("id") for element in records] == ["d_last_failure_0", "d_last_0"]
+    for element in records:
+        te.record("1", element)
+    counts = [e for e in context.out if isinstance(e, AttrdUpdate)]
+    assert [dict(e.values)["fail-count-d#asyncmon_0"] for e in counts] == ["value++"]
 
 
 @pytest.mark.parametrize(

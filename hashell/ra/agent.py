@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hashell.model.outcomes import ExecStatus
 
@@ -75,6 +76,14 @@ class FenceResult:
     @property
     def ok(self) -> bool:
         return self.rc == 0 and self.status == ExecStatus.DONE
+
+
+def file_stamp(path: Path | None) -> object:
+    """A value that changes when the file does; None without one, or where it cannot be looked at."""
+    try:
+        return (path, path.stat().st_mtime_ns) if path else None
+    except OSError:
+        return None
 
 
 def exit_reason(stderr: str) -> str:

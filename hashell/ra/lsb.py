@@ -13,7 +13,7 @@ from hashell.model.diagnostics import HashellError
 from hashell.model.outcomes import ExecStatus, OcfCode
 from hashell.model.xmltext import representable
 from hashell.ra import bundled
-from hashell.ra.agent import AgentId, AgentJob, AgentResult
+from hashell.ra.agent import AgentId, AgentJob, AgentResult, file_stamp
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
 from hashell.ra.ocf import process_outcome, start_failure
 from hashell.ra.process import RunningProcess
@@ -68,11 +68,7 @@ class LsbClass:
         return (str(self._folder),)
 
     def stamp(self, agent: AgentId) -> object:
-        path = self.path(agent)
-        try:
-            return (path, path.stat().st_mtime_ns) if path else None
-        except OSError:
-            return None
+        return file_stamp(self.path(agent))
 
     async def metadata(self, agent: AgentId) -> str:
         """Made of the comment block that init scripts open with."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from hashell.model.diagnostics import HashellError
 from hashell.model.outcomes import OCF_CODES, ExecStatus, OcfCode
 from hashell.ra import bundled
-from hashell.ra.agent import AgentId, AgentJob, AgentResult, exit_reason
+from hashell.ra.agent import AgentId, AgentJob, AgentResult, exit_reason, file_stamp
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
 from hashell.ra.environment import ocf_environment
 from hashell.ra.process import ProcessResult, RunningProcess
@@ -98,11 +98,7 @@ class OcfClass:
         return (str(self._root / "resource.d" / (agent.provider or "PROVIDER")),)
 
     def stamp(self, agent: AgentId) -> object:
-        path = self.path(agent)
-        try:
-            return (path, path.stat().st_mtime_ns) if path else None
-        except OSError:
-            return None
+        return file_stamp(self.path(agent))
 
     async def metadata(self, agent: AgentId) -> str:
         path = self.path(agent)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from hashell.model.outcomes import ExecStatus, OcfCode
-from hashell.ra.agent import AgentId, AgentJob, AgentResult
+from hashell.ra.agent import AgentId, AgentJob, AgentResult, file_stamp
 from hashell.ra.fence import FenceAgents
 
 FenceRunner = Callable[[AgentJob], Awaitable[AgentResult]]
@@ -35,11 +35,7 @@ class StonithClass:
         return self.agents.places()
 
     def stamp(self, agent: AgentId) -> object:
-        path = self.agents.path(agent.type)
-        try:
-            return (path, path.stat().st_mtime_ns) if path else None
-        except OSError:
-            return None
+        return file_stamp(self.agents.path(agent.type))
 
     async def metadata(self, agent: AgentId) -> str:
         return await self.agents.metadata(agent.type)

@@ -19,7 +19,7 @@ from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import HashellError
 from hashell.model.outcomes import ExecStatus, OcfCode
 from hashell.model.xmltext import representable
-from hashell.ra.agent import AgentId, AgentJob, AgentResult
+from hashell.ra.agent import AgentId, AgentJob, AgentResult, file_stamp
 from hashell.ra.dbus import BusError, BusLost, Call, SystemBus
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
 from hashell.ra.ocf import duration_text
@@ -100,11 +100,7 @@ class SystemdClass:
         return ("/etc/systemd/system", "/usr/lib/systemd/system")
 
     def stamp(self, agent: AgentId) -> object:
-        path = self._file(agent)
-        try:
-            return (path, path.stat().st_mtime_ns) if path else None
-        except OSError:
-            return None
+        return file_stamp(self._file(agent))
 
     def _file(self, agent: AgentId) -> Path | None:
         unit = unit_name(agent.type)

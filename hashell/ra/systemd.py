@@ -167,11 +167,7 @@ class SystemdClass:
             return _missing(unit)
         self._write_override(unit, agent)
         await self._manager("Reload")
-        result = await self._job("StartUnit", unit, look)
-        state = await self._settled(path, look)
-        if state in _RUNNING:
-            return AgentResult(OcfCode.OK, ExecStatus.DONE)
-        return AgentResult(OcfCode.UNKNOWN_ERROR, ExecStatus.DONE, await self._why(path, unit, state, result))
+        return await self._carried_out("StartUnit", path, unit, look)
 
     async def _stop(self, unit: str, _agent: str, look: float) -> AgentResult:
         path = await self._load(unit)
@@ -188,20 +184,20 @@ class SystemdClass:
 
     async def _restart(self, unit: str, _agent: str, look: float) -> AgentResult:
         path = await self._load(unit)
-        result = await self._job("RestartUnit", unit, look)
-        state = await self._settled(path, look)
-        if state in _RUNNING:
-            return AgentResult(OcfCode.OK, ExecStatus.DONE)
-        return AgentResult(OcfCode.UNKNOWN_ERROR, ExecStatus.DONE, await self._why(path, unit, state, result))
+        return await self._carried_out("RestartUnit", path, unit, look)
 
     async def _reload(self, unit: str, _agent: str, look: float) -> AgentResult:
         path = await self._load(unit)
         if not await self._property(path, "CanReload"):
             reason = f"{unit} cannot be reloaded"
             return AgentResult(OcfCode.UNIMPLEMENTED, ExecStatus.NOT_SUPPORTED, reason)
-        result = await self._job("ReloadUnit", unit, look)
+        return await self._carried_out("ReloadUnit", path, unit, look)
+
+    async def _carried_out(self, member: str, path: str, unit: str, look: float) -> AgentResult:
+        """Have a job done after which the unit has to run; a reload that fails leaves it running as it was."""
+        result = await self._job(member, unit, look)
         state = await self._settled(path, look)
-        if state in _RUNNING and result in ("done", ""):
+        if state in _RUNNING and (member != "ReloadUnit" or result in ("done", "")):
             return AgentResult(OcfCode.OK, ExecStatus.DONE)
         return AgentResult(OcfCode.UNKNOWN_ERROR, ExecStatus.DONE, await self._why(path, unit, state, result))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import Diagnostic, HashellError
 from hashell.model.exitcodes import ExitCode
+from hashell.model.values import boolean
 from hashell.shell.whatif import answer, asked, question_options
 
 if TYPE_CHECKING:
@@ -197,9 +198,10 @@ def _request(options: argparse.Namespace, now: DateTime) -> Request:
         if failure is None:
             raise _fail("--op-fail", f"'{text}' names no operation result", form)
         failures.append(failure)
+    execute = bool(options.simulate or options.in_place or failures)
     return Request(
-        schedule=options.run or options.simulate or options.in_place or _wants_graph(options),
-        execute=options.simulate or options.in_place,
+        schedule=options.run or execute or _wants_graph(options),
+        execute=execute,
         show_scores=options.show_scores,
         show_utilization=options.show_utilization,
         show_attributes=options.show_attrs,
@@ -209,8 +211,8 @@ def _request(options: argparse.Namespace, now: DateTime) -> Request:
         date=date,
         date_text=options.set_datetime or "",
         injections=Injections(
-            quorum=options.quorum,
-            watchdog=options.watchdog,
+            quorum=_quorum(options.quorum),
+            watchdog=_boolean("--watchdog", options.watchdog),
             up=options.node_up,
             down=options.node_down,
             fail=options.node_fail,
@@ -225,10 +227,22 @@ def _request(options: argparse.Namespace, now: DateTime) -> Request:
     )
 
 
+def _boolean(option: str, text: str | None) -> str | None:
+    """The text of a boolean as it was typed. Raises HashellError for any other."""
+    if text is not None and boolean(text) is None:
+        raise _fail(option, f"'{text}' is no boolean", "use true or false")
+    return text
+
+
+def _quorum(text: str | None) -> str | None:
+    """The text of `have-quorum`, whose schema knows fewer words than other booleans."""
+    value = boolean(_boolean("--quorum", text))
+    return text if value is None or text in ("0", "1", "true", "false") else str(value).lower()
+
+
 def _wants_graph(options: argparse.Namespace) -> bool:
     return bool(
         options.save_graph or options.save_dotfile or options.show_scores or options.show_utilization
-        or options.all_actions
     )  # fmt: skip
 
 

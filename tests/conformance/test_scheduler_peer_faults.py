@@ -20,6 +20,14 @@ _BUNDLED = (
     '<bundle id="u"><podman image="x" replicas="3"/><network ip-range-start="192.168.122.131"/>'
     '<primitive id="a" class="ocf" provider="pacemaker" type="Dummy"/></bundle>'
 )
+_WITHIN_ITSELF = _CIB.format(_BUNDLED, "", "").replace(
+    "</status>",
+    '<node_state id="u-0" uname="u-0" remote_node="true"><lrm id="u-0"><lrm_resources>'
+    '<lrm_resource id="u-podman-0" class="ocf" provider="heartbeat" type="podman">'
+    '<lrm_rsc_op id="u-podman-0_last_0" operation="start" interval="0" operation_key="u-podman-0_start_0"'
+    ' transition-key="1:1:0:a" transition-magic="0:0;1:1:0:a" call-id="1" rc-code="0" op-status="0"/>'
+    "</lrm_resource></lrm_resources></lrm></node_state></status>",
+)
 _TAG = '<tags><tag id="t"><obj_ref id="a"/><obj_ref id="b"/></tag></tags>'
 
 
@@ -30,9 +38,10 @@ _TAG = '<tags><tag id="t"><obj_ref id="a"/><obj_ref id="b"/></tag></tags>'
         _CIB.format(_CLONED, '<rsc_order id="o" first="c" then="a"/>', ""),
         _CIB.format(_TWO, '<rsc_order id="o" first="a" then="t"/>', _TAG),
         _CIB.format(_BUNDLED, '<rsc_colocation id="o" rsc="a" with-rsc="u" score="100"/>', ""),
+        _WITHIN_ITSELF,
     ],
     ids=["instance before its clone", "clone before its instance", "resource before its own tag",
-         "bundled resource with its bundle"],
+         "bundled resource with its bundle", "container that runs within itself"],
 )
 def test_there_is_an_answer(cib: str) -> None:
     outputs = own_outputs(cib.encode(), [])

@@ -76,11 +76,11 @@ def inject(ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline
     cib = recorder.cib
     out.begin("Performing Requested Modifications")
     if changes.quorum is not None:
-        out.item(f"Setting quorum: {_bool(changes.quorum)}")
-        cib.set("have-quorum", _bool(changes.quorum))
+        out.item(f"Setting quorum: {changes.quorum}")
+        cib.set("have-quorum", changes.quorum)
     if changes.watchdog is not None:
-        out.item(f"Setting watchdog: {_bool(changes.watchdog)}")
-        _set_option(cib, "have-watchdog", _bool(changes.watchdog))
+        out.item(f"Setting watchdog: {changes.watchdog}")
+        _set_option(cib, "have-watchdog", changes.watchdog)
     recorder.new_nodes = bool(changes.up)
     for name in changes.up:
         out.item(f"Bringing node {name} online")
@@ -103,10 +103,6 @@ def inject(ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline
     for operation in changes.operations:
         _inject_operation(ws, recorder, operation, out)
     out.end()
-
-
-def _bool(text: str) -> str:
-    return "true" if is_true(text) else "false"
 
 
 def _set_option(cib: _Element, name: str, value: str) -> None:

@@ -79,7 +79,9 @@ def write_nodes(ws: WorkingSet, out: Outline, display: Display) -> bool:
 
     With `by_node` each node has a list of what runs there. Returns whether there is a list.
     """
-    start = out.begin_some("Node List")
+    if not ws.nodes:
+        return False
+    out.begin("Node List")
     groups: dict[str, list[str]] = {
         name: []
         for name in ("Online", "OFFLINE", "RemoteOnline", "RemoteOFFLINE", "GuestOnline", "GuestOFFLINE")
@@ -97,10 +99,8 @@ def write_nodes(ws: WorkingSet, out: Outline, display: Display) -> bool:
     for name, members in groups.items():
         if members and name != "GuestOFFLINE":
             out.item(f"{name}: [ {' '.join(members)} ]")
-    if display.by_node:
-        out.end()
-        return True
-    return out.end_some(start)
+    out.end()
+    return True
 
 
 def _line(node: Node, health: int, display: Display) -> str:

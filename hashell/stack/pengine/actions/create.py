@@ -200,11 +200,17 @@ def set_reason(action: Action, reason: str | None, overwrite: bool = False) -> N
         action.reason = reason
 
 
-def can_fence(ws: WorkingSet, node: Node | None) -> bool:
-    """Whether the node, or any with None, could be fenced (model §10.6)."""
+def can_fence(ws: WorkingSet, node: Node | None, within: tuple[Node, ...] = ()) -> bool:
+    """Whether the node, or any with None, could be fenced (model §10.6).
+
+    `within` holds the guests that are being asked about: a guest that is recorded as its own host cannot be fenced.
+    """
     if node is not None and node.is_guest():
+        if node in within:
+            return False
         assert node.remote is not None and node.remote.launcher is not None
-        return all(host.online or can_fence(ws, host) for host in node.remote.launcher.active_nodes)
+        hosts = node.remote.launcher.active_nodes
+        return all(host.online or can_fence(ws, host, (*within, node)) for host in hosts)
     if not ws.fencing_enabled or not ws.have_fencing:
         return False
     return ws.quorate or ws.no_quorum_policy == QuorumPolicy.IGNORE or (node is not None and node.online)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.actions.create import can_fence, fencing_op, new_action, newest_action
 from hashell.stack.pengine.kinds import ActionFlag as Act
-from hashell.stack.pengine.kinds import Needs
+from hashell.stack.pengine.kinds import Needs, Variant
 from hashell.stack.pengine.kinds import Order as Rel
 from hashell.stack.pengine.messages import config_warning
 from hashell.stack.pengine.order.create import new_ordering
@@ -100,7 +100,9 @@ def _known_on(rsc: Resource, node: Node) -> bool:
     if node.id in rsc.probed_nodes:
         return True
     parent = rsc.parent
-    return not rsc.unique and parent is not None and node.id in parent.probed_nodes
+    if parent is None or parent.variant != Variant.CLONE or parent.unique:
+        return False  # of an instance that is a group, no more than one member may be known
+    return node.id in parent.probed_nodes
 
 
 def _order_stops(ws: WorkingSet, rsc: Resource, fencing: Action) -> None:

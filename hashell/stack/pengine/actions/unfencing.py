@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hashell.stack.pengine.actions.create import fencing_op
+from hashell.stack.pengine.assign.gtable import iteration_order
 from hashell.stack.pengine.kinds import Order as Rel
 from hashell.stack.pengine.order.relate import relate
 
@@ -24,8 +25,8 @@ def trigger_unfencing(
         if dependency is not None:
             relate(unfence, dependency, Rel.ORDERED)
     elif rsc is not None:
-        for entry in list(rsc.allowed_nodes.values()):
-            other = entry.node
+        for id in iteration_order(rsc.allowed_nodes):
+            other = rsc.allowed_nodes[id].node
             if other.online and not other.unclean and not other.shutdown:
                 trigger_unfencing(ws, rsc, other, reason, dependency)
 

@@ -246,8 +246,9 @@ def host_of(node: Node) -> Node | None:
 
 
 def _compatible_container(ws: WorkingSet, dependent: Resource, bundle: Resource) -> Resource | None:
-    if dependent.assigned_node is not None:
-        return _container_on(bundle, host_of(dependent.assigned_node.node))
+    host = None if dependent.assigned_node is None else host_of(dependent.assigned_node.node)
+    if host is not None:
+        return _container_on(bundle, host)
     for entry in sort_entries(ws, dependent.allowed_nodes.values()):
         found = _container_on(bundle, host_of(entry.node))
         if found is not None:

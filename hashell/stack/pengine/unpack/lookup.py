@@ -34,17 +34,18 @@ def set_history_id(ws: WorkingSet, rsc: Resource, id: str | None) -> None:
 
 
 def find_resource(ws: WorkingSet, id: str) -> Resource | None:
-    """The resource of that id, or with that history id, anywhere in the tree."""
-    found: Resource | None = ws.caches.setdefault("rsc_by_id", {}).get(id)
-    if found is not None:
-        return found
+    """The first resource in the tree with that id or that history id."""
+    own: Resource | None = ws.caches.setdefault("rsc_by_id", {}).get(id)
     recorded: list[Resource] = ws.caches.setdefault("rsc_by_history", {}).get(id, [])
-    if len(recorded) < 2:
-        return recorded[0] if recorded else None
-    top = recorded[0].top(include_bundle=True)
-    if all(rsc.top(include_bundle=True) is top for rsc in recorded):
-        return min(recorded, key=ws.caches["rsc_serial"].__getitem__)
-    return next((r for each in ws.resources for r in each.walk() if r.history_id == id), None)
+    if not recorded:
+        return own
+    found = recorded if own is None else [own, *recorded]
+    if len(found) == 1:
+        return found[0]
+    top = found[0].top(include_bundle=True)
+    if all(rsc.top(include_bundle=True) is top for rsc in found):
+        return min(found, key=ws.caches["rsc_serial"].__getitem__)
+    return next((r for each in ws.resources for r in each.walk() if id in (r.id, r.history_id)), None)
 
 
 def blocks_of(ws: WorkingSet, element: _Element, tag: str) -> list[Block]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write_atomically(path: Path, content: str | bytes, *, mode: int | None = None) -> None:
@@ -17,6 +19,8 @@ def write_atomically(path: Path, content: str | bytes, *, mode: int | None = Non
     The file gets `mode`; with None it keeps the mode and owner that it had, and is private when new. Links are
     followed.
     """
+    import tempfile  # what it imports takes longer than most commands that write nothing
+
     target = path.resolve()
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from hashell.atomicfile import write_atomically
@@ -48,8 +48,9 @@ class SimulationProblem(Diagnostic):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="hashell simulate", description="Show what the cluster would do in a situation.", allow_abbrev=False
-    )
+        prog="hashell simulate", description="Show what the cluster would do in a situation.", allow_abbrev=False,
+        formatter_class=_Formatter,
+    )  # fmt: skip
     parser.add_argument("-Q", "--quiet", action="store_true", help="show only what was asked for by other options")
     parser.add_argument("-V", "--verbose", action="count", default=0, help="show problems of the configuration")
     _operation_options(parser.add_argument_group("operations"))
@@ -66,6 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("-x", "--xml-file", metavar="FILE", help="a CIB file")
     source.add_argument("-p", "--xml-pipe", action="store_true", help="a CIB on standard input")
     return parser
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help in the width of the terminal's environment: asking the terminal would load more than the whole parser."""
+
+    def __init__(self, prog: str) -> None:
+        columns = os.environ.get("COLUMNS", "")
+        super().__init__(prog, width=int(columns) - 2 if columns.isdecimal() and len(columns) < 5 else 100)
 
 
 def _operation_options(group: argparse._ArgumentGroup) -> None:
@@ -135,7 +144,8 @@ def _read_input(options: argparse.Namespace) -> _Element:
         return _live_cib()
     else:
         try:
-            data = Path(name).read_bytes()
+            with open(name, "rb") as file:
+                data = file.read()
         except OSError as error:
             raise _fail(name, error.strerror or str(error), "name a readable CIB file", ExitCode.DATAERR) from None
     try:
@@ -308,6 +318,8 @@ def _warn(text: str) -> None:
 
 def write_file(name: str, text: str) -> None:
     """Replace a file in one step. Raises HashellError when that is not possible."""
+    from pathlib import Path
+
     try:
         write_atomically(Path(name), text)
     except OSError as error:

@@ -23,7 +23,6 @@ from tests.client.why.situations import Situation, situations
 from tests.stack.pengine.cibs import NOW, cib, primitive
 
 SITUATIONS = {situation.name: situation for situation in situations()}
-ELSEWHERE = ("site",)  #: levels of the language that this shell has no commands of
 
 
 @pytest.mark.parametrize("situation", SITUATIONS.values(), ids=SITUATIONS.keys())
@@ -55,7 +54,7 @@ def test_every_remedy_is_a_command(situation: Situation) -> None:
     root = root_level()
     for cause in causes_of(situation):
         words = cause.remedy.split()
-        if not words or words[0] in ELSEWHERE:
+        if not words:
             continue
         level = root
         for below in root.levels:

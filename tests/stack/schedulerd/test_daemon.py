@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bz2
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from lxml import etree
 
 from hashell.model.document import empty_cib
+from hashell.stack.schedulerd import daemon as daemon_module
 from hashell.stack.schedulerd.daemon import Daemon
 from hashell.stack.schedulerd.inputs import InputStore
 from hashell.stack.settings import NodeSettings
@@ -97,6 +99,34 @@ async def test_an_input_the_engine_refuses_is_answered_without_a_graph(asker: As
     answer = await asker.answer()
     assert answer.find("crm_xml/transition_graph") is None
     assert "pe-error" in answer.get("crm-tgraph-in", "")
+
+
+async def test_a_newer_cib_replaces_what_waits_and_what_is_under_way(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, begun = threading.Event(), threading.Event()
+    computed: list[str] = []
+    real = daemon_module._schedule
+
+    def held(cib: etree._Element, now: float, number: int) -> object:
+        computed.append(cib.get("epoch", ""))
+        begun.set()
+        assert gate.wait(DEADLINE)
+        return real(cib, now, number)
+
+    monkeypatch.setattr(daemon_module, "_schedule", held)
+    for epoch in ("10", "11", "12"):
+        cib = some_cib()
+        cib.set("epoch", epoch)
+        await asker.ask(cib, reference=f"epoch-{epoch}")
+        if epoch == "10":
+            assert await asyncio.to_thread(begun.wait, DEADLINE)
+    gate.set()
+    assert (await asker.answer()).get("reference") == "epoch-12"
+    assert computed == ["10", "12"], "the second was overtaken before its turn"
+    cib = some_cib()
+    await asker.ask(cib, reference="after")
+    assert (await asker.answer()).get("reference") == "after", "nothing of what was overtaken is answered later"
 
 
 def test_series_wrap_and_repeat(tmp_path: Path) -> None:

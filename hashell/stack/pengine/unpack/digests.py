@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from _md5 import md5  # hashlib would load OpenSSL, which takes longer than all digests of a large cluster
 from typing import TYPE_CHECKING
 
 from hashell.model.rules import compare_versions
@@ -36,7 +36,7 @@ class DigestData:
 def parameters_digest(params: dict[str, str]) -> str:
     """MD5 of the `parameters` element with sorted attributes."""
     text = "".join(f' {name}="{escape_attribute(value)}"' for name, value in sorted(params.items(), key=_bytes))
-    return hashlib.md5(f" <parameters{text}/>\n".encode(), usedforsecurity=False).hexdigest()
+    return md5(f" <parameters{text}/>\n".encode(), usedforsecurity=False).hexdigest()
 
 
 def _bytes(item: tuple[str, str]) -> bytes:

@@ -17,18 +17,29 @@ from hashell.model.xmltext import compact, parse, pretty
 
 
 class CibFile(Cluster):
-    """The CIB in one file. Nothing is cached: other programs may change the file at any time."""
+    """The CIB in one file. Nothing is kept: other programs may change the file at any time."""
 
     def __init__(self, source: FileSource) -> None:
         super().__init__(source)
         self.path = source.path
+        #: What `open` has read and nobody has taken yet, with the state of the file then.
+        self._opened: tuple[tuple[int, ...], etree._Element] | None = None
 
     @classmethod
     async def open(cls, source: FileSource) -> CibFile:
         """Check that the file is a readable CIB. Raises HashellError with UnreadableCib."""
         cluster = cls(source)
-        cluster.read()
+        state = cluster._state()
+        cluster._opened = (state, cluster.read())
         return cluster
+
+    def _state(self) -> tuple[int, ...]:
+        """What tells one content of the file from another; empty without a file."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return ()
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def read(self) -> etree._Element:
         """The CIB as it is in the file now."""
@@ -43,6 +54,9 @@ class CibFile(Cluster):
         return root
 
     async def cib(self) -> etree._Element:
+        opened, self._opened = self._opened, None
+        if opened is not None and opened[0] and opened[0] == self._state():
+            return opened[1]
         return self.read()
 
     async def commit(self, old: etree._Element, new: etree._Element) -> None:

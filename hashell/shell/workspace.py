@@ -32,7 +32,7 @@ class Workspace:
         self.agents = ShellAgents(session)
         self.config: Configuration
         self._original: Configuration | None = None
-        self._start = b""  #: the text of the working copy when it was read
+        self._start: bytes | None = None  #: the text of the working copy when it was read; made when first compared
         self._base: etree._Element
         self._earlier: list[etree._Element] = []
         self._planned = b""
@@ -49,7 +49,7 @@ class Workspace:
         self._earlier.clear()
         self._original = None
         self.config = Configuration(cib, self.agents, self.parser)
-        self._start = _text(self.config)
+        self._start = None
         self.apply_preferences()
 
     @property
@@ -70,6 +70,8 @@ class Workspace:
 
     @property
     def pending(self) -> bool:
+        if self._start is None:
+            self._start = _text(self.original)
         return self._start != _text(self.config)
 
     def mark_planned(self) -> None:
@@ -254,5 +256,4 @@ def _object_path(path: str) -> str:
 
 def _text(config: Configuration) -> bytes:
     """The CIB without its counters and status, for telling whether two are equal."""
-    root = copy.copy(config.root)
-    return etree.tostring(config.configuration) + (root.get("validate-with") or "").encode()
+    return etree.tostring(config.configuration) + config.schema.encode()

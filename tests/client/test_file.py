@@ -40,6 +40,15 @@ async def test_commit_bumps_the_epoch_and_keeps_the_mode(path: Path) -> None:
     assert os.listdir(path.parent) == ["cib.xml"]
 
 
+async def test_what_was_written_after_opening_is_read(path: Path) -> None:
+    cluster = await open_cluster(FileSource(path))
+    first = CIB.replace('epoch="5"', 'epoch="51"')
+    path.write_text(first)
+    assert (await cluster.cib()).get("epoch") == "51"
+    path.write_text(CIB)
+    assert (await cluster.cib()).get("epoch") == "5"
+
+
 async def test_an_unchanged_commit_does_not_touch_the_file(path: Path) -> None:
     cluster = await open_cluster(FileSource(path))
     old = await cluster.cib()

@@ -126,7 +126,8 @@ class Executor:
         target_rc = integer(params.get("CRM_meta_op_target_rc"))
         failure = self._failure(primitive, name, operation, interval or "0", node)
         if failure is not None:
-            self._pretend(failure, action, name, operation, interval or "0", node)
+            named = failure.operation.removesuffix(f"_{operation}_{interval or '0'}")
+            self._pretend(failure, action, named, operation, interval or "0", node)
         self.recorder.record(action, primitive, name, params, target_rc if failure is None else failure.rc, target_rc)
         return failure is None
 

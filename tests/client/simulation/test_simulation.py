@@ -106,7 +106,7 @@ def test_changes_before_the_run() -> None:
     block = text.partition("Performing Requested Modifications:\n")[2].partition("\n\n")[0]
     assert [line.strip("* ") for line in block.splitlines()][:6] == [
         "Setting quorum: false",
-        "Setting watchdog: true",
+        "Setting watchdog: 1",
         "Taking node n1 offline",
         "Granting ticket t",
         "Injecting ip_monitor_10000@n2=7 into the configuration",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from _md5 import md5  # hashlib would load OpenSSL, which takes longer than all digests of a large cluster
 from typing import TYPE_CHECKING
 
 from hashell.model.rules import compare_versions
@@ -10,6 +9,11 @@ from hashell.model.xmltext import escape_attribute
 from hashell.stack.pengine.kinds import DigestResult
 from hashell.stack.pengine.unpack.lookup import parameters
 from hashell.stack.pengine.unpack.operations import find_op, op_attributes, op_meta
+
+try:  # hashlib loads OpenSSL, which takes longer than all digests of a large cluster
+    from _md5 import md5  # type: ignore[import-not-found]
+except ImportError:
+    from hashlib import md5
 
 if TYPE_CHECKING:
     from hashell.stack.pengine.state import Node, Resource, WorkingSet

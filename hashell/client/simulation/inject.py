@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,8 +71,10 @@ class Injections:
         return any(getattr(self, name) for name in self.__slots__ if name != "quorum")  # it counts beside others only
 
 
-def inject(ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline) -> None:
-    """Make the changes in the recorder's CIB and say so."""
+def inject(
+    ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline, refuse: Callable[[str], None]
+) -> None:
+    """Make the changes in the recorder's CIB and say so; `refuse` is told what cannot be done, and the rest is."""
     cib = recorder.cib
     out.begin("Performing Requested Modifications")
     if changes.quorum is not None:
@@ -101,7 +103,7 @@ def inject(ws: WorkingSet, recorder: Recorder, changes: Injections, out: Outline
             out.item(words.format(ticket))
             _set_ticket(recorder, ticket, attribute, value)
     for operation in changes.operations:
-        _inject_operation(ws, recorder, operation, out)
+        _inject_operation(ws, recorder, operation, out, refuse)
     out.end()
 
 
@@ -130,13 +132,15 @@ def _set_ticket(recorder: Recorder, id: str, attribute: str, value: str) -> None
     state.set(attribute, value)
 
 
-def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, out: Outline) -> None:
+def _inject_operation(
+    ws: WorkingSet, recorder: Recorder, operation: Injection, out: Outline, refuse: Callable[[str], None]
+) -> None:
     rsc = find_resource(ws, operation.rsc)
     out.item(f"Injecting {operation.text} into the configuration")
     if rsc is None:
-        out.text(f"Invalid resource name: {operation.rsc}")
+        refuse(f"Invalid resource name: {operation.rsc}")
         return
-    name = rsc.display_id()
+    name = operation.rsc
     fatal = operation.task == "stop" or (
         operation.task == "start" and is_true(option_value(ws.options, "start-failure-is-fatal"))
     )
@@ -144,6 +148,6 @@ def _inject_operation(ws: WorkingSet, recorder: Recorder, operation: Injection, 
         operation.node, name, operation.task, operation.interval, operation.rc, fatal
     ):
         out.item(text)
-    resource, only = recorder.lrm_resource(operation.node, None, rsc.id, rsc.xml)
+    resource, only = recorder.lrm_resource(operation.node, None, name, rsc.xml, name)
     params = {"CRM_meta_interval": operation.interval}
     recorder.write_entry(resource, name, operation.node, operation.task, params, operation.rc, 0, only, injected=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -13,6 +14,7 @@ from hashell.stack.pengine.unpack.digests import parameters_digest
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+_NOT_IN_ID = re.compile(r"[^\w.\-:]", re.ASCII)
 _UUID = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 _MIGRATIONS = ("migrate_to", "migrate_from")
 
@@ -77,7 +79,9 @@ class Recorder:
         state.set("crm-debug-origin", "crm_simulate")
         return state
 
-    def lrm_resource(self, node: str, node_id: str | None, name: str, primitive: _Element) -> tuple[_Element, bool]:
+    def lrm_resource(
+        self, node: str, node_id: str | None, name: str, primitive: _Element, config_name: str = ""
+    ) -> tuple[_Element, bool]:
         """The history of a resource on a node, found by any of its names or made, and whether it is the only one."""
         state = self.node_state(node, node_id)
         lrm = state.find("lrm")
@@ -86,7 +90,7 @@ class Recorder:
         resources = lrm.find("lrm_resources")
         if resources is None:
             resources = etree.SubElement(lrm, "lrm_resources")
-        config_name = primitive.get("id") or name
+        config_name = config_name or primitive.get("id") or name
         for wanted in (name, config_name):
             found = [element for element in resources.iterchildren("lrm_resource") if element.get("id") == wanted]
             if found:
@@ -158,7 +162,7 @@ class Recorder:
             "crm_feature_set": FEATURE_SET,
             "transition-key": key,
             "transition-magic": f"0:{rc};{key}",
-            "exit-reason": "Simulated action result" if injected else "",
+            "exit-reason": "Simulated action result" if injected and rc != 0 else "",
             "on_node": node,
             "call-id": str(call_id),
             "rc-code": str(rc),
@@ -205,7 +209,7 @@ class Recorder:
             transient = etree.SubElement(state, "transient_attributes", id=id)
         block = transient.find("instance_attributes")
         if block is None:
-            block = etree.SubElement(transient, "instance_attributes", id=f"status-{id}")
+            block = etree.SubElement(transient, "instance_attributes", id=id)
         return block
 
     def _transient(self, node: str) -> dict[str, _Element]:
@@ -216,8 +220,14 @@ class Recorder:
         pair = self._transient(node).get(name)
         if pair is None:
             block = self._block(node)
-            pair = etree.SubElement(block, "nvpair", id=f"{block.get('id')}-{name}", name=name)
+            pair = etree.SubElement(block, "nvpair", id=_pair_id(f"{block.get('id')}-{name}"), name=name)
         pair.set("value", value)
+
+
+def _pair_id(text: str) -> str:
+    """As the original's tools make ids: a first character that cannot stand first is replaced."""
+    clean = _NOT_IN_ID.sub(".", text)
+    return clean if clean[:1].isalpha() or clean[:1] == "_" else f"_{clean[1:]}"
 
 
 def _drop_history(state: _Element) -> None:

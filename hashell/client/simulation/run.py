@@ -75,13 +75,25 @@ class Simulation:
         if not request.quiet:
             self._show_status(ws, "Current cluster status", pending=True)
         if request.injections:
-            out = Outline()
-            out.blank()
-            inject(ws, Recorder(self.cib, self.host_now.epoch()), request.injections, out)
-            if not request.quiet:
-                self.write(str(out))
+            self._inject(ws)
             return self._model(deepcopy(self.cib))
         return ws
+
+    def _inject(self, ws: WorkingSet) -> None:
+        out = Outline()
+        out.blank()
+
+        def show() -> None:
+            if not self.request.quiet:
+                self.write(str(out))
+            out.lines.clear()
+
+        def refuse(text: str) -> None:
+            show()
+            self.warn(f"{text}\n")
+
+        inject(ws, Recorder(self.cib, self.host_now.epoch()), self.request.injections, out, refuse)
+        show()
 
     def decide(self, ws: WorkingSet) -> Schedule:
         """Run the scheduler; shows scores when asked for."""

@@ -9,7 +9,8 @@ from hashell.client.view.nodelist import node_title
 from hashell.model.outcomes import attempt_words, exit_words
 from hashell.model.values import integer
 from hashell.stack.pengine.unpack.entry import Entry
-from hashell.stack.pengine.unpack.failcounts import base_name, failcount
+from hashell.stack.pengine.unpack.failcounts import failcount
+from hashell.stack.pengine.unpack.lookup import find_resource
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -57,35 +58,16 @@ def nodes_with_state(ws: WorkingSet) -> list[Node]:
 
 def node_histories(ws: WorkingSet, node: Node) -> list[tuple[str, Resource, etree._Element]]:
     """The histories of a node in document order: name, resource, element. Those of unknown resources are left out."""
-    known = ws.caches.get("by_history")
-    if known is None:
-        known = ws.caches["by_history"] = {}
-        leaves = [leaf for top in ws.resources for leaf in top.walk()]
-        for name_of in (_history_name, _id, _xml_id):
-            for leaf in leaves:
-                known.setdefault(name_of(leaf), leaf)
     found = []
     for state in ws.cib.iterfind("status/node_state"):
         if state.get("id") != node.id:
             continue
         for lrm in state.iterfind("lrm/lrm_resources/lrm_resource"):
             name = lrm.get("id") or ""
-            rsc = known.get(name) or known.get(base_name(name))
+            rsc = find_resource(ws, name)
             if rsc is not None:
                 found.append((name, rsc, lrm))
     return found
-
-
-def _history_name(rsc: Resource) -> str:
-    return rsc.history_id or rsc.id
-
-
-def _id(rsc: Resource) -> str:
-    return rsc.id
-
-
-def _xml_id(rsc: Resource) -> str:
-    return rsc.xml_id()
 
 
 def _failcount_lines(ws: WorkingSet, node: Node) -> list[str]:

@@ -15,6 +15,7 @@ from lxml import etree
 
 from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import HashellError
+from hashell.model.values import is_true
 from hashell.model.xmltext import parse, pretty
 from hashell.shell.commands.cib import shadow_path
 from hashell.shell.commands.resource import failed
@@ -112,7 +113,8 @@ def _inject(session: Session, **changes: object) -> None:
     work = new_working_set(copy.deepcopy(merged), now=local_now(seconds, time.localtime(seconds).tm_gmtoff))
     unpack_cluster(work)
     out = Outline()
-    inject(work, Recorder(merged, seconds), replace(Injections(), **changes), out)  # type: ignore[arg-type]
+    inject(work, Recorder(merged, seconds), replace(Injections(), **changes), out,  # type: ignore[arg-type]
+           lambda text: session.note(text))
     made.cib = merged
     for line in str(out).splitlines()[1:]:
         session.note(line.strip(" *"))
@@ -121,7 +123,7 @@ def _inject(session: Session, **changes: object) -> None:
 def quorum(session: Session, words: list[str]) -> None:
     if words[0].lower() not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
         raise failed(f"'{words[0]}' is not a truth value", "quorum true|false")
-    _inject(session, quorum=words[0])
+    _inject(session, quorum=str(is_true(words[0])).lower())
 
 
 def node(session: Session, words: list[str]) -> None:

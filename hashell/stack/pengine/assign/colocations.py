@@ -197,9 +197,7 @@ def _bundle_speaks_for(bundle: Resource, orig: Resource) -> bool:
 
 def has_influence(coloc: Colocation, primary: Resource | None = None) -> bool:
     """Whether the dependent's preferences may affect where the primary goes (§4.5)."""
-    from hashell.stack.pengine.assign.queries import is_active
-
     rsc = primary or coloc.primary
     if coloc.dependent.remote_nesting_allowed and not rsc.failed and len(rsc.active_nodes) == 1:
         return False
-    return coloc.influence or not is_active(rsc)
+    return coloc.influence or not rsc.active_nodes

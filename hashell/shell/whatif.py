@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from hashell.client.simulation.survive import Outcome
     from hashell.model.dates import DateTime
 
-_FORMS = ("text", "json")
+_FORMS = ("text", "json", "xml")
 
 
 def question_options(group: argparse._ArgumentGroup) -> None:
@@ -24,7 +25,7 @@ def question_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--survive", metavar="N", type=_count,
                        help="try every loss of up to N nodes and every failure of one resource")
     group.add_argument("--output-as", metavar="FORM", choices=_FORMS, default="text",
-                       help="form of the answers: text or json")
+                       help="form of the answers: text, json or xml")
 
 
 def _count(text: str) -> int:
@@ -49,12 +50,18 @@ def answer(options: argparse.Namespace, cib: _Element, now: DateTime) -> None:
 
 def _survive(options: argparse.Namespace, cib: _Element, now: DateTime) -> None:
     from hashell.client.simulation.survive import Survival, rank
-    from hashell.client.simulation.survivetext import table_json, table_lines
+    from hashell.client.simulation.survivetext import table_data, table_lines
 
     survival = Survival(cib, options.survive, now)
     ranked = rank(_followed(survival.outcomes(), len(survival.losses)))
     if options.output_as == "json":
-        print(table_json(survival, ranked))
+        print(json.dumps(table_data(survival, ranked), indent=2, ensure_ascii=False))
+    elif options.output_as == "xml":
+        from hashell.client.xmlof import xml_of
+
+        names = {"places": "resource", "resource": "node", "cases": "case", "nodes": "node", "moved": "move",
+                 "down": "resource", "restarted": "resource", "fewer": "resource"}  # fmt: skip
+        print(xml_of("survival", table_data(survival, ranked), names))
     else:
         print("\n".join(table_lines(survival, ranked)))
 

@@ -342,6 +342,8 @@ def main(argv: list[str]) -> int:
         cib, args = generate(options.seed)
         print(etree.tostring(cib, pretty_print=True, encoding="unicode"), shlex.join(args))
         return 0
+    if options.out:
+        Path(options.out).mkdir(parents=True, exist_ok=True)
     seeds = [options.seed] if options.seed is not None else list(range(options.start, options.start + options.seeds))
     began = time.monotonic()
     seconds = 0.0 if options.no_minimise else 30.0

@@ -38,7 +38,7 @@ def _use(live: Hashell, tmp_path: Path) -> None:
     loaded = live("-w", "configure", "load", "update", str(script))
     assert loaded.code == 0 and "settled" in loaded.out, loaded.err
     board = json.loads(live("status", "json").out)
-    assert {r["id"]: r["nodes"] for r in board["resources"]}["p"] == ["node1"], board
+    assert {r["id"]: [n["name"] for n in r.get("nodes", ())] for r in board["resources"]}["p"] == ["node1"], board
     assert "running on: node1" in live("resource", "locate", "p").out
     refused = live("configure", "delete", "p")
     assert refused.code == 1 and "is running" in refused.err

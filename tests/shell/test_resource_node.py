@@ -67,6 +67,7 @@ def test_start_overrules_members(hashell: Hashell) -> None:
     (["node", "standby", "mars"], "node mars does not exist"), (["node", "clearstate", "node1"], "not confirmed"),
     (["ra", "info", "ocf:none:Nothing"], "Nothing"), (["ra", "list", "upstart"], "upstart"),
     (["resource", "status", "zz"], "resource zz does not exist"), (["status", "loud"], "not an option"),
+    (["status", "--loud"], "unrecognized"),
 ])
 def test_refusal(hashell: Hashell, words: list[str], message: str) -> None:
     result = hashell(*words)
@@ -85,6 +86,8 @@ def test_status_forms(hashell: Hashell) -> None:
     board = json.loads(hashell("status", "json").out)
     assert [n["name"] for n in board["nodes"]] == ["node1", "node2", "node3"]
     root = ElementTree.fromstring(hashell("status", "--output-as=xml").out)
+    detail = hashell("status", "detail", "-f").out
+    assert "Node node1 (1): " in detail and "Active Resources:" in detail
     assert root.tag == "pacemaker-result" and root.find("resources/resource").get("id") == "a"  # type: ignore[union-attr]
 
 

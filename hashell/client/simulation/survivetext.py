@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hashell.client.simulation.survive import Outcome, Survival
@@ -77,8 +76,7 @@ def _words(outcome: Outcome) -> str:
     return f"{outcome.loss.text()}: {'; '.join(parts)}{why}."
 
 
-def table_json(survival: Survival, ranked: list[Outcome]) -> str:
-    """The ranked outcomes, all of them."""
+def table_data(survival: Survival, ranked: list[Outcome]) -> dict[str, Any]:
+    """What the JSON and XML forms hold: where each resource usually runs, and every case."""
     usual = {unit: list(nodes) for unit, nodes in survival.places.items()}
-    data = {"places": usual, "cases": [outcome.as_json() for outcome in ranked]}
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return {"places": usual, "cases": [outcome.as_json() for outcome in ranked]}

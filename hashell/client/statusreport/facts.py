@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Facts:
     """The model of a CIB, the CIB as it was read, what the fencer knows, and what is wanted."""
 
-    ws: WorkingSet
+    ws: WorkingSet = field(init=False)
     cib: etree._Element
     display: Display
     now: int  #: epoch seconds

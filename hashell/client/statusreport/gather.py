@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hashell.client.cluster import Cluster
     from hashell.client.view.display import Display
+    from hashell.stack.pengine.state import WorkingSet
 
 
 async def gather(cluster: Cluster, display: Display, request: str) -> Facts:
@@ -35,7 +36,13 @@ async def gather(cluster: Cluster, display: Display, request: str) -> Facts:
 
 def facts_of(cib: etree._Element, display: Display, now: int, request: str = "hashell monitor --once") -> Facts:
     """Facts of a CIB alone. now: epoch seconds."""
-    ws = read_status(cib, now)
-    if ws.accepted and (display.bans or display.tickets):
+    facts = Facts(cib=cib, display=display, now=now, request=request)
+    take_model(facts, read_status(cib, now))
+    return facts
+
+
+def take_model(facts: Facts, ws: WorkingSet) -> None:
+    """Give the facts the model of their CIB, whose status is unpacked, with as much more as the display needs."""
+    if ws.accepted and (facts.display.bans or facts.display.tickets):
         unpack_constraint_section(ws)  # as the original does: what lost tickets fence is unclean only then
-    return Facts(ws=ws, cib=cib, display=display, now=now, request=request)
+    facts.ws = ws

@@ -22,7 +22,7 @@ __all__ = ["Answer", "Case", "Cause", "Explanation", "explain", "explain_resourc
 
 
 def explain(cib: _Element, *words: str, form: str = "text", now: DateTime | None = None) -> list[str]:
-    """Lines about RESOURCE [NODE]; words may also be one RESOURCE@NODE. form: text or json.
+    """Lines about RESOURCE [NODE]; words may also be one RESOURCE@NODE. form: text, json or xml.
 
     Raises HashellError for an unknown resource or node and for a CIB that cannot be used.
     """
@@ -34,6 +34,11 @@ def explain(cib: _Element, *words: str, form: str = "text", now: DateTime | None
 
 def written(explanation: Explanation, form: str) -> list[str]:
     """The explanation in the form asked for."""
+    if form == "xml":
+        from hashell.client.xmlof import xml_of
+
+        names = {"answers": "answer", "causes": "cause", "because": "cause"}
+        return xml_of("explanation", explanation.as_json(), names).split("\n")
     if form == "json":
         return json.dumps(explanation.as_json(), indent=2, ensure_ascii=False).split("\n")
     return explanation.lines()

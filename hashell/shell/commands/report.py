@@ -134,19 +134,21 @@ def _tail(path: Path) -> bytes | None:
 
 def _cluster(session: Session, tar: tarfile.TarFile, top: str, job: _Job) -> None:
     """What the running cluster says of itself; a cluster that is down has only files."""
+    from hashell.client.statusreport.gather import facts_of
+    from hashell.client.statusreport.report import status_report
+    from hashell.client.view.display import Display
     from hashell.grammar.configuration import Configuration
-    from hashell.shell.statustext import status_lines
 
     now = time.time()
     try:
         cib = session.run(session.cluster().cib())
-        board = session.run(session.cluster().board())
     except HashellError as error:
         _add(tar, f"{top}/status.txt", (str(error) + "\n").encode(), now)
         return
     config = Configuration(cib)
     config.obscure = tuple(job.patterns)
-    _add(tar, f"{top}/status.txt", ("\n".join(status_lines(board)) + "\n").encode(), now)
+    facts = facts_of(cib, Display(failcounts=True), int(now))
+    _add(tar, f"{top}/status.txt", status_report(facts, "text").encode(), now)
     _add(tar, f"{top}/configuration.crm", (config.show() + "\n").encode(), now)
     _add(tar, f"{top}/cib.xml", _masked(pretty(cib).encode(), job), now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from lxml import etree
@@ -133,16 +134,19 @@ def refresh(session: Session, words: list[str]) -> None:
 
 
 def status(session: Session, words: list[str]) -> None:
-    from hashell.shell.statustext import resource_lines
+    """All resources with their states, or where each of those named runs."""
+    for word in words:
+        locate(session, [word])
+    if not words:
+        from hashell.client.boardbuilder import read_status
+        from hashell.client.view.display import Display
+        from hashell.client.view.outline import Outline
+        from hashell.client.view.resourcelist import write_resources
 
-    board = session.run(session.cluster().board())
-    wanted = list(words)
-    known = [r.id for r in board.resources]
-    for name in wanted:
-        if name not in known:
-            raise failed(f"resource {name} does not exist", "`resource status` lists all")
-    lines = resource_lines(board, inactive=True, only=wanted)
-    session.out("\n".join(lines) if lines else "no resources are configured")
+        out = Outline()
+        out.begin("Full List of Resources")
+        write_resources(read_status(session.run(session.cluster().cib()), time.time()), out, Display())
+        session.out(str(out).rstrip("\n"))
 
 
 def locate(session: Session, words: list[str]) -> None:
@@ -164,7 +168,7 @@ def constraints(session: Session, words: list[str]) -> None:
 
 
 def operations(session: Session, words: list[str]) -> None:
-    from hashell.shell.statustext import operation_lines
+    from hashell.shell.operationtext import operation_lines
 
     cib = session.run(session.cluster().cib())
     for line in operation_lines(cib, *words[:2]):
@@ -174,7 +178,7 @@ def operations(session: Session, words: list[str]) -> None:
 def failcount(session: Session, words: list[str]) -> None:
     """`failcount R show|delete NODE` and `failcount R set NODE VALUE [OPERATION [INTERVAL]]`."""
     from hashell.model.durations import milliseconds
-    from hashell.shell.statustext import failcount_of
+    from hashell.shell.operationtext import failcount_of
 
     name, verb, node = words[0], words[1], words[2]
     usage = "failcount RESOURCE show|delete NODE | set NODE VALUE [OPERATION [INTERVAL]]"

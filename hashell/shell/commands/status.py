@@ -2,45 +2,97 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import socket
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NoReturn
 
+from hashell.client.statusreport.facts import Facts
 from hashell.model.diagnostics import HashellError, Severity
 from hashell.model.exitcodes import ExitCode
-from hashell.model.xmltext import pretty
 from hashell.shell.diagnostics import WrongArguments
 from hashell.shell.session import Session
 
-_WORDS = ("bynode", "inactive", "ops", "timing", "failcounts", "verbose", "quiet", "xml", "json", "tickets",
-          "noheaders", "detail", "brief", "full", "html")
+if TYPE_CHECKING:
+    from hashell.client.board import FencingView
+    from hashell.client.view.display import Display
+
+#: The words of the language specification (section 8) and what they are to crm_mon; options of crm_mon stand as well.
+_OPTIONS: Mapping[str, str] = {
+    "bynode": "-n", "inactive": "-r", "ops": "-o", "timing": "-t", "failcounts": "-f", "verbose": "", "quiet": "",
+    "tickets": "-c", "noheaders": "-D", "detail": "-R", "brief": "-b", "full": "-ncrft",
+}  # fmt: skip
+_FORMS = ("xml", "json", "html")
 
 
 def status(session: Session, words: list[str]) -> None:
-    form = session.options.form
+    """The status in the form of crm_mon, and what needs attention."""
+    form, options = session.options.form, []
     for word in words:
         if word.startswith("--output-as="):
             form = word.partition("=")[2]
-        elif word in ("xml", "json"):
+        elif word in _FORMS:
             form = word
-        elif word not in _WORDS:
-            raise HashellError(WrongArguments(command="status", problem=f"'{word}' is not an option",
-                                              usage=f"status [{'|'.join(_WORDS)}]"))
-    board = session.run(session.cluster().board())
+        elif word in _OPTIONS or word.startswith("-"):
+            options.append(_OPTIONS.get(word, word))
+        else:
+            raise _unknown_option(f"'{word}' is not an option")
+    display = _display([option for option in options if option] or ["-r"], form)
+    cluster = session.cluster()
+    facts = Facts(cib=session.run(cluster.cib()), display=display, now=int(time.time()),
+                  request=" ".join(["hashell", "status", *words]))
+    if cluster.live:
+        facts.daemons, facts.host = "running", getattr(cluster, "node_name", "") or socket.gethostname()
+        facts.fencing = _fencing(session)
+    _show(session, facts, form)
+
+
+def _display(options: list[str], form: str) -> Display:
+    from hashell.client.statusreport.options import add_options, display_of
+
+    parser = _Options(add_help=False, prog="status")
+    add_options(parser.add_argument_group())
+    return display_of(parser.parse_args(options), form)
+
+
+class _Options(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _unknown_option(message)
+
+
+def _unknown_option(problem: str) -> HashellError:
+    usage = f"status [{'|'.join((*_OPTIONS, *_FORMS))}]"
+    return HashellError(WrongArguments(command="status", problem=problem, usage=usage))
+
+
+def _fencing(session: Session) -> list[FencingView]:
+    """Without a fencer the rest of the status is still to be had."""
+    try:
+        return session.run(session.cluster().fencing_history())
+    except HashellError:
+        return []
+
+
+def _show(session: Session, facts: Facts, form: str) -> None:
+    from hashell.client.boardbuilder import build_board
+    from hashell.client.statusreport.gather import take_model
+    from hashell.client.statusreport.report import status_report
+
+    board = build_board(facts.cib, tuple(facts.fencing), facts.now, lambda ws: take_model(facts, ws))
+    if not facts.ws.accepted:
+        raise HashellError(*facts.ws.messages, exit_code=ExitCode.OLD)
+    report = status_report(facts, form)
     if form == "json":
-        session.out(json.dumps(board.as_json(), indent=2))
+        session.out(json.dumps({**json.loads(report), "problems": list(board.problems)}, indent=2, ensure_ascii=False))
         return
-    if form == "xml":
-        from hashell.shell.statustext import board_xml
-
-        session.out(pretty(board_xml(board)).rstrip("\n"))
+    session.out(report.rstrip("\n"))
+    if form != "text":
         return
-    from hashell.shell.statustext import operation_lines, status_lines
-
-    lines = status_lines(board, brief="brief" in words, headers="noheaders" not in words, bynode="bynode" in words,
-                         verbose="verbose" in words or "full" in words)
-    if {"ops", "timing", "full"} & set(words):
-        lines += ["", "Operations:"]
-        lines += [f"  * {line}" for line in operation_lines(session.run(session.cluster().cib()))]
-    session.out("\n".join(lines))
+    if board.problems:
+        session.out("\n".join(["", "Needs Attention:", *(f"  * {problem}" for problem in board.problems)]))
+    session.out("")
 
 
 def verify(session: Session, words: list[str]) -> ExitCode:
@@ -66,9 +118,9 @@ def why(session: Session, words: list[str]) -> None:
     for word in words:
         if word.startswith("--output-as="):
             form = word.partition("=")[2]
-    if form not in ("text", "json") or not 1 <= len(names) <= 2:
+    if form not in ("text", "json", "xml") or not 1 <= len(names) <= 2:
         raise HashellError(WrongArguments(command="why", problem=f"'{' '.join(words)}' is no resource and node",
-                                          usage="why RESOURCE [NODE] [--output-as=text|json]"))
+                                          usage="why RESOURCE [NODE] [--output-as=text|json|xml]"))
     cib = session.run(session.cluster().cib())
     for line in explain(cib, *names, form=form):
         session.out(line)

@@ -8,7 +8,7 @@ _RSC = Argument("RESOURCE", "resources")
 _RSCS = Argument("RESOURCE", "resources", repeat=True)
 _OPT_RSC = Argument("RESOURCE", "resources", optional=True)
 _NODE = Argument("NODE", "nodes", optional=True)
-_FORM = Argument("FORM", "", ("--output-as=text", "--output-as=json"), optional=True)
+_FORM = Argument("FORM", "", ("--output-as=text", "--output-as=json", "--output-as=xml"), optional=True)
 _HOW = Argument("OPTION", "", ("--keep", "--lifetime", "force"), optional=True, repeat=True)
 _FORCE = Argument("force", "", ("force",), optional=True)
 _VERB = Argument("set|delete|show", "", ("set", "delete", "show"))
@@ -103,8 +103,8 @@ def resource_level() -> Level:
                 "moves a value out of the CIB, unstash back into it, check compares the nodes.", changes=True,
                 example="secret web set passwd sesame", needs="cluster"),
         Command("why", "status:why", "explain where a resource is and why", (_RSC, _NODE, _FORM),
-                "why RESOURCE [NODE] [--output-as=text|json]\n\nSays why it runs there, is stopped, moves or waits, "
-                "and the one command that lifts each cause.", forms=True, example="why web node2"),
+                "why RESOURCE [NODE] [--output-as=text|json|xml]\n\nSays why it runs there, is stopped, moves or "
+                "waits, and the one command that lifts each cause.", forms=True, example="why web node2"),
         Command("scores", "resource:scores", "show the scores behind the placement", (), "scores", example="scores"),
     )
     attributes = (

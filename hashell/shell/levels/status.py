@@ -8,7 +8,7 @@ OUTPUT = "--output-as=text|json|xml gives the form of the output."
 
 
 def status_commands() -> tuple[Command, ...]:
-    words = ("bynode", "inactive", "ops", "timing", "failcounts", "verbose", "quiet", "xml", "json", "tickets",
+    words = ("bynode", "inactive", "ops", "timing", "failcounts", "verbose", "quiet", "xml", "json", "html", "tickets",
              "noheaders", "detail", "brief", "full")
     return (
         Command("status", "status:status", "show the state of the cluster",
@@ -19,7 +19,7 @@ def status_commands() -> tuple[Command, ...]:
                 (Argument("scores", "", ("scores",), optional=True),), "verify [scores]", example="verify"),
         Command("why", "status:why", "explain where a resource is and why",
                 (Argument("RESOURCE", "resources"), Argument("NODE", "nodes", optional=True),
-                 Argument("FORM", "", ("--output-as=text", "--output-as=json"), optional=True)),
-                "why RESOURCE [NODE] [--output-as=text|json]\n\nThe causes are those the cluster itself decided by, "
-                "each with the one command that lifts it.", forms=True, example="why web"),
+                 Argument("FORM", "", ("--output-as=text", "--output-as=json", "--output-as=xml"), optional=True)),
+                "why RESOURCE [NODE] [--output-as=text|json|xml]\n\nThe causes are those the cluster itself decided "
+                "by, each with the one command that lifts it.", forms=True, example="why web"),
     )

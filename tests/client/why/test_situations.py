@@ -115,6 +115,14 @@ def test_json_has_the_same_causes() -> None:
     assert cause["because"][0]["remedy"] == "resource start db"
 
 
+def test_xml_has_the_same_causes() -> None:
+    root = parse("\n".join(explained(SITUATIONS["colocation-stopped"], "xml")))
+    assert root.tag == "explanation" and root.get("resource") == "web"
+    cause = root.find("answers/answer/causes/cause")
+    assert cause is not None and (cause.get("kind"), cause.get("id")) == ("colocation", "web-with-db")
+    assert root.xpath("answers/answer/causes/cause/because/cause/@remedy") == ["resource start db"]
+
+
 @pytest.mark.parametrize(("ask", "said"), [("wob", "there is no resource 'wob'"), ("web@n9", "there is no node 'n9'")])
 def test_unknown_names(ask: str, said: str) -> None:
     with pytest.raises(HashellError) as caught:

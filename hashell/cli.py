@@ -48,6 +48,9 @@ _VALUES = {"-c": "shadow", "--cib": "shadow", "-N": "node", "--node": "node", "-
 PROGRAMS = {"simulate": "hashell.shell.simulate", "monitor": "hashell.tui.main",
             "exporter": "hashell.exporter.main", "demo": "hashell.demo"}
 
+#: New containers before the garbage collector looks: a command makes many that live as long as it does.
+_COLLECT_AFTER = 100_000
+
 _UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)
 
 
@@ -60,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
             return usage_error(f"argument {number} is not UTF-8 text: {word!a}")
     if argv is None and arguments[:1] == ["simulate"]:
         gc.disable()  # nothing that it makes is thrown away before its end
+    elif argv is None:
+        gc.set_threshold(_COLLECT_AFTER)
     try:
         code = _main(arguments)
         sys.stdout.flush()

@@ -8,6 +8,7 @@ from lxml import etree
 
 from hashell.model.version import FEATURE_SET
 from hashell.stack.pengine.actions.remote import router_of
+from hashell.stack.pengine.assign.queries import current_node
 from hashell.stack.pengine.kinds import ActionFlag as Act
 from hashell.stack.pengine.kinds import Variant
 from hashell.stack.pengine.unpack.digests import bundle_address
@@ -186,7 +187,7 @@ def _add_guest_meta(action: Action, rsc: Resource, attributes: dict[str, str]) -
     launcher = node.remote.launcher
     host: Node | None = None
     if task in _CURRENT_HOST_TASKS:
-        host = launcher.active_nodes[0] if launcher.active_nodes else None
+        host = current_node(launcher)
     elif task in _ASSIGNED_HOST_TASKS:
         host = launcher.assigned_node.node if launcher.assigned_node is not None else None
     if host is not None:

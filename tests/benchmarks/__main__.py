@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.benchmarks import failover, monitor, ring, scheduler, shell
+from tests.benchmarks import failover, monitor, ring, scheduler, shell, wire
 
 
 def main() -> int:
@@ -19,6 +19,7 @@ def main() -> int:
         "scheduler": lambda _runs: scheduler.main(),
         "monitor": lambda _runs: monitor.main(),
         "ring": ring.main,
+        "wire": wire.main,
         "failover": failover.main,
     }
     parser.add_argument("--only", choices=list(benchmarks), help="one benchmark alone")

@@ -34,6 +34,7 @@ from hashell.grammar.tree import (
     detach,
     keyword_of,
     substitute,
+    xml_safe,
 )
 from hashell.model.diagnostics import Diagnostic, HashellError
 
@@ -441,6 +442,7 @@ class Applier:
 
 def comment_text(text: str) -> str:
     """A `#` line as an XML comment can hold it: without `--`, which `show` puts back, and no `-` at the end."""
+    text = xml_safe(text)
     while "--" in text:
         text = text.replace("--", "- -")
     return f"{text} " if text.endswith("-") else text

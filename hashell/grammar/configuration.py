@@ -13,7 +13,7 @@ from hashell.grammar.lines import logical_lines
 from hashell.grammar.parser import CrmParser
 from hashell.grammar.plain import says_all
 from hashell.grammar.render import Rendered, Style, render, xml_text
-from hashell.grammar.tree import CHILD_REF, SECTIONS, attributes, detach, keyword_of
+from hashell.grammar.tree import CHILD_REF, SECTIONS, attributes, detach, keyword_of, keyword_of_xml
 from hashell.model.diagnostics import HashellError
 
 Element = etree._Element
@@ -196,6 +196,10 @@ class Configuration:
             whole = self.normalised(element, members=True)
             for comment in [c for c in whole if not one_line and isinstance(c, etree._Comment)]:
                 whole.remove(comment)  # they stand above, as the text form has them
+            if keyword != keyword_of_xml(whole, keyword):
+                section = etree.Element(keyword)  # nothing in the set says where it stands
+                section.append(whole)
+                whole = section
             lines = xml_text(whole)
             return " ".join(lines.split(" \\\n")) if one_line else "\n".join([*rendered.comments, lines])
         return rendered.one_line() if one_line else rendered.pretty()

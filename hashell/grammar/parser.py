@@ -15,7 +15,17 @@ from lxml import etree
 from hashell.grammar.diagnostics import DuplicateObject, StatementFault, SyntaxFault, UnknownStatement, XmlFault
 from hashell.grammar.lines import LogicalLine, Word, logical_lines, split_words
 from hashell.grammar.plain import read
-from hashell.grammar.tree import CHILD_REF, CONTAINERS, KEYWORDS, PROPERTY_LIKE, SECTIONS, Elem, Statement, xml_safe
+from hashell.grammar.tree import (
+    CHILD_REF,
+    CONTAINERS,
+    KEYWORDS,
+    PROPERTY_LIKE,
+    SECTIONS,
+    Elem,
+    Statement,
+    keyword_of_xml,
+    xml_safe,
+)
 from hashell.model.diagnostics import Diagnostic, HashellError
 
 _MINIMUM = {"primitive": 2, "rsc_template": 2, "group": 2, "clone": 2, "ms": 2, "location": 2, "colocation": 2,
@@ -174,8 +184,7 @@ def _xml_object(element: etree._Element) -> tuple[etree._Element, str]:
     keyword = next((word for word, (tag, _) in SECTIONS.items() if element.tag == tag), "")
     if not keyword:
         return element, ""
-    if element.tag == "meta_attributes":
-        keyword = "op_defaults" if element.xpath(".//op_expression") else "rsc_defaults"
+    keyword = keyword_of_xml(element, keyword)
     if element.tag in CONTAINERS:
         for child in list(element):
             if child.tag in _CHILDREN_OF[element.tag]:

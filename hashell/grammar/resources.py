@@ -12,6 +12,7 @@ from hashell.grammar.terminals import (
     SEP,
     Mark,
     Parser,
+    attribute_pair,
     description,
     fail,
     id_words,
@@ -173,7 +174,7 @@ def _attributes(tag: str) -> Any:
         element = Elem(tag)
         for token in tokens:
             if token.tag == "nvpair":
-                element.attrs[token.attrs.get("name", "")] = token.attrs.get("value", "")
+                element.attrs[token.attrs["name"]] = token.attrs.get("value", "")
             else:
                 element.children.append(token)
         return element
@@ -190,7 +191,7 @@ def _bundle(tokens: Any) -> Elem:
 
 
 def bundle() -> Parser:
-    pairs: Parser = pp.ZeroOrMore(nvpair())
+    pairs: Parser = pp.ZeroOrMore(attribute_pair())
 
     def part(name: str, *inner: str) -> Parser:
         body: Parser = pairs

@@ -138,6 +138,12 @@ def nvpair() -> Parser:
     return word("|".join(forms), "name=value").set_parse_action(_nvpair)
 
 
+def attribute_pair() -> Parser:
+    """name=value that becomes an attribute of an element: the name has to be one in XML."""
+    pattern = rf"[A-Za-z_][\w.\-]*=[^{SEP}]*"
+    return word(pattern, "name=value", re.IGNORECASE | re.ASCII).set_parse_action(_nvpair)
+
+
 def split_marks(tokens: Any) -> tuple[dict[str, str], list[Elem]]:
     """Marks as a dictionary (the first of a kind wins) and elements in order."""
     marks: dict[str, str] = {}

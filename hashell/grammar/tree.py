@@ -131,3 +131,10 @@ def keyword_of(element: etree._Element) -> str:
     parent = element.getparent()
     section = parent.tag if parent is not None else ""
     return section if section in ("rsc_defaults", "op_defaults") else ""
+
+
+def keyword_of_xml(element: etree._Element, keyword: str) -> str:
+    """The statement word that an `xml` statement without its section is read as; `keyword` is that of its tag."""
+    if element.tag != "meta_attributes":
+        return keyword
+    return "op_defaults" if element.xpath(".//op_expression") else "rsc_defaults"

@@ -183,3 +183,23 @@ def test_a_comment_before_levels_for_every_node_is_kept() -> None:
         "<resources/><constraints/></configuration></cib>"))
     apply_statements(config, CrmParser().parse_text("# how to fence\nfencing_topology f1\n").check(), Mode.UPDATE)
     assert "# how to fence\nfencing_topology f1" in config.show()
+
+
+def test_defaults_of_an_agent_stay_in_their_section() -> None:
+    """A rule about agents may stand in both sections of defaults: which one is said where the text does not tell."""
+    made = config("primitive p Dummy")
+    section = etree.SubElement(made.configuration, "op_defaults")
+    section.append(etree.fromstring(
+        '<meta_attributes id="d"><rule id="r" score="INFINITY"><rsc_expression id="e" class="ocf"/></rule>'
+        '<nvpair id="n" name="timeout" value="6s"/></meta_attributes>'))  # fmt: skip
+    text = made.show()
+    assert "xml <op_defaults>" in text
+    again = config(text)
+    assert again.show() == text
+    assert again.root.xpath("configuration/op_defaults/meta_attributes/@id") == ["d"]
+    assert not again.root.xpath("configuration/rsc_defaults")
+
+
+def test_a_comment_with_characters_that_xml_cannot_carry() -> None:
+    made = config("# a\x01b\nprimitive p Dummy")
+    assert "# ab\n" in made.show()

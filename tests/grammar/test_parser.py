@@ -55,6 +55,15 @@ def test_forms(text: str, fragment: str) -> None:
     assert fragment in one(text)
 
 
+@pytest.mark.parametrize("text", [
+    "bundle b docker image=x replicas=2 network ip-range-start=10.0.0.1 port-mapping id=pm range=100-200 @x",
+    "bundle b docker image=x network ip-range-start=10.0.0.1 port-mapping \\ port=88",
+    "bundle b docker image=x 1a=b", "bundle b docker image=x $i:a=b",
+])
+def test_a_part_of_a_bundle_takes_only_attributes(text: str) -> None:
+    assert "name=value" in complaint(text) or "network" in complaint(text)
+
+
 @pytest.mark.parametrize(("text", "parts"), [
     ("primitiv p Dummy", ["t.crm:1:1", "did you mean 'primitive'", "^^^^^^^^"]),
     ("location l p 10 node1", ["t.crm:1:14", "<score>: <node>", "'10'"]),

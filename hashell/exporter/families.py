@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from hashell.client.view.attributes import shown_attributes
 from hashell.client.view.failures import node_histories
 from hashell.client.view.primitives import agent_name, pending_word, shown_role
+from hashell.model.scores import score
 from hashell.stack.pengine.assign.queries import is_active
 from hashell.stack.pengine.kinds import Role, Variant
 from hashell.stack.pengine.unpack.failcounts import failcount
@@ -122,14 +124,15 @@ def _histories(facts: Facts) -> Iterator[GaugeMetricFamily]:
 
 
 def _constraints(facts: Facts) -> GaugeMetricFamily:
+    """As they are written: a rule's node and score are not in the labels, and a set has no resource of its own."""
     family = GaugeMetricFamily(PREFIX + "pacemaker_location_constraints", "Scores of location constraints",
                                labels=["constraint", "node", "resource", "role"])  # fmt: skip
-    for location in facts.ws.location_constraints:
-        for entry in location.nodes:
-            score = float("inf") if entry.score >= 1_000_000 else float(entry.score)
-            score = float("-inf") if entry.score <= -1_000_000 else score
-            role = Role.TEXT[location.role_filter].lower() if location.role_filter else ""
-            family.add_metric([location.id, entry.node.name, location.rsc.id, role], score)
+    for element in facts.cib.iterfind("configuration/constraints/rsc_location"):
+        number = float(score(element.get("score")))
+        if abs(number) >= 1_000_000:
+            number = math.copysign(math.inf, number)
+        labels = [element.get(name, "") for name in ("id", "node", "rsc")]
+        family.add_metric([*labels, element.get("role", "").lower()], number)
     return family
 
 

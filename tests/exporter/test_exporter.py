@@ -49,7 +49,7 @@ def test_metrics_of_a_cluster(tmp_path: Path) -> None:
     assert value("pacemaker_resources", node="node1", resource="disk", role="promoted", managed="true",
                  status="active", agent="ocf:linbit:drbd", group="", clone="disk-clone") == 1
     assert value("pacemaker_location_constraints", constraint="cli-prefer-db", node="node2", resource="db",
-                 role="") == float("inf")
+                 role="started") == float("inf")
     assert value("pacemaker_node_attributes", node="node1", name="master-disk", value="100") == 1
 
 

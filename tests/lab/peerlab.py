@@ -68,7 +68,7 @@ def library_layer() -> Path:
     layer = HOME / f"hashell-{version}"
     target = layer / HOST_LIB.lstrip("/")
     stamp = layer / ".libraries"
-    wanted = (REPO / "pyproject.toml").read_text()
+    wanted = "\n".join(_requirements())
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(layer, ignore_errors=True)
         target.mkdir(parents=True)
@@ -92,7 +92,8 @@ def library_layer() -> Path:
 def _requirements() -> list[str]:
     import tomllib
 
-    return tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["exporter"]]
 
 
 @dataclass(frozen=True)

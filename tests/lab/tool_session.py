@@ -183,7 +183,7 @@ class Answer:
 
 
 _REPLACED = tuple(
-    (re.compile(pattern), by)
+    (re.compile(pattern, re.MULTILINE), by)
     for pattern, by in (
         (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d+ [\d:]+( \d{4})?( ?(Z|UTC|[+-]\d\d:?\d\d))?", "TIME"),
         (r"\d{4}-\d\d-\d\d[ T][\d:.]+( ?(Z|UTC|[+-]\d\d:?\d\d))?", "TIME"),
@@ -198,6 +198,9 @@ _REPLACED = tuple(
         (r"(dc-version\" value=\")[^\"]*", r"\1VERSION"),
         (r"(call=\"?|call-id=\"?|\()\d+(\"|\)| |,)", r"\1N\2"),
         (r"(epoch|num_updates|admin_epoch)=\"\d+\"", r'\1="N"'),
+        (r"\b\d+:\d+:(\d+:UUID)", r"N:N:\1"),
+        (r"Waiting for \d+ repl(y|ies)", "Waiting for replies"),
+        (r"^\.\.\. got reply.*\n", ""),  # how many lines there are depends on how early an answer is there
         (r"(execution|queue)-code[^ ]*", "CODE"),
         (r"Last updated:.*", "Last updated:"),
         (r"Last change:.*", "Last change:"),
@@ -257,8 +260,19 @@ def _led_by_node1(up: Callable[[int], list[Host]]) -> Host:
     raise LabError(f"node1 became DC in none of {_TRIES} tries")
 
 
+def reordered(theirs: Answer, ours: Answer) -> bool:
+    """Whether the answers are the same lines in another order.
+
+    Which node writes its history first, and so where it stands in the status, is chance on both clusters.
+    """
+    return theirs != ours and theirs.code == ours.code and sorted(theirs.text.split("\n")) == sorted(
+        ours.text.split("\n"))  # fmt: skip
+
+
 def difference(theirs: Answer, ours: Answer) -> list[str]:
-    """The lines that differ, as a diff; empty when the answers agree."""
+    """The lines that differ, as a diff; empty when the answers agree but for their order."""
+    if reordered(theirs, ours):
+        return []
     sides = theirs.text.splitlines(), ours.text.splitlines()
     lines = list(difflib.unified_diff(*sides, "theirs", "ours", n=1, lineterm=""))
     if theirs.code != ours.code:
@@ -266,10 +280,36 @@ def difference(theirs: Answer, ours: Answer) -> list[str]:
     return lines
 
 
+_ABOUT = """# The tools of others on hashell
+
+Written by `python -m tests.lab.tool_session --table docs/TOOLS.md`: each command runs, in this order, on node1 of two
+nodes, first of Corosync 3.1.9 with Pacemaker 3.0.0, then of hashell alone; the tools are Debian's, unmodified. What
+both print and return is compared after times, durations, versions, call numbers, generated identities and file names
+have been replaced. "same, other order": the same lines; which node wrote its history first is chance on both.
+
+| command | what it prints and returns |
+| --- | --- |
+"""
+
+
+def table(commands: list[str], theirs: list[Answer], ours: list[Answer]) -> str:
+    """A line for each command, with the lines that differ."""
+    lines = []
+    for command, left, right in zip(commands, theirs, ours):
+        found = difference(left, right)
+        changed = [line for line in found if line[:1] in "+-e" and not line.startswith(("+++", "---"))]
+        said = "<br>".join(f"`{line}`" for line in changed) if found else "same"
+        if reordered(left, right):
+            said = "same, other order"
+        lines.append(f"| `{command.replace('|', chr(92) + '|')}` | {said.replace('|', chr(92) + '|')} |\n")
+    return _ABOUT + "".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="commands that contain this text")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep both sides' answers")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write the table of commands and differences")
     options = parser.parse_args()
     theirs, ours = both(options.only)
     commands = [command for command, _changes in COMMANDS if options.only in command]
@@ -284,6 +324,8 @@ def main() -> int:
         if lines:
             print(f"=== {command}\n" + "\n".join(lines))
     print(f"session: {same}/{len(commands)} the same")
+    if options.table:
+        options.table.write_text(table(commands, theirs, ours), encoding="utf-8")
     return int(same < len(commands))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -133,7 +135,14 @@ class RingHost(Host):
         """Start a client of the original's library; `finished` has its report."""
         self.write("/root/cpg_client.py", CLIENT.read_text())
         command = [str(PEERLAB), "run", str(self.number), "python3", "/root/cpg_client.py", group, *words]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                start_new_session=True)  # fmt: skip
+
+
+def wake(process: subprocess.Popen[str]) -> None:
+    """Let what entered the host for a client go on: it stops when its child is frozen, and no thaw reaches it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGCONT)
 
 
 def finished(process: subprocess.Popen[str], seconds: float = 180) -> dict[str, object]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab import peerlab
 from tests.lab.peerlab import wait_for
-from tests.lab.ring import Ring, RingConf, RingHost, common_order, up
+from tests.lab.ring import Ring, RingConf, RingHost, common_order, up, wake
 
 MIXES = {
     "1+2 udpu": ("roo", "udpu"), "2+1 udpu": ("rro", "udpu"), "1+2 knet": ("oro", "knet"), "2+1 knet": ("orr", "knet"),
@@ -66,6 +66,7 @@ class Traffic:
         for host in self.ring.hosts:
             host.run("sh", "-c", "for p in /proc/[0-9]*; do grep -q cpg_[c]lient $p/cmdline && kill ${p#/proc/}; done")
         for client in self.clients:
+            wake(client)
             client.communicate(timeout=60)
         assert common_order(orders) > 0
 

@@ -141,16 +141,16 @@ def test_flapping_cable(ring: Ring, victim: RingHost, traffic: Traffic) -> None:
 
 def test_a_fifth_of_the_packets_lost(ring: Ring, victim: RingHost, traffic: Traffic) -> None:
     """Pass: messages arrive all the time, and the ring is whole when the loss ends."""
-    victim.netem("loss 20%")
+    victim.lose(20)
     marks = [len(h.read("/root/order")) for h in ring.hosts]
     wait_for("progress", lambda: all(len(h.read("/root/order")) > m + 500 for h, m in zip(ring.hosts, marks)), 120)
-    victim.do("calm")
+    victim.lose(0)
     traffic.end()
 
 
 def test_one_way_loss(ring: Ring, victim: RingHost, traffic: Traffic) -> None:
     """Pass: nobody hears the node, which hears all: the others have a ring of two; then three again."""
-    victim.netem("loss 100%")
+    victim.lose(100)
     ring.whole(ring.others(victim), NOTICED)
-    victim.do("calm")
+    victim.lose(0)
     traffic.end()

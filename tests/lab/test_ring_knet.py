@@ -56,8 +56,8 @@ def test_messages_under_loss() -> None:
     """Pass: with a fifth of all packets of one real and one own node lost, all messages arrive in one order."""
     ring = up("rro", RingConf(3, "knet", crypto=True, token=3000))
     ring.whole()
-    ring[2].netem("loss 20%")
-    ring[3].netem("loss 20%")
+    ring[2].lose(20)
+    ring[3].lose(20)
     flood(ring, 200, 3000)
 
 

@@ -205,6 +205,11 @@ def _constraint(config: Configuration, element: Element) -> Iterator[Diagnostic]
         if target is None:
             yield _error(element, f"resource {name} does not exist")
             continue
+        if target.tag == "tag":
+            members = [(ref.get("id", ""), config.find(ref.get("id", ""))) for ref in target.iterfind("obj_ref")]
+            for member, found in members:
+                if found is not None:
+                    yield from _unresolved(config, element, member, config.top_of(found))
         holder = config.container_of(target)
         if holder is None:
             continue
@@ -214,6 +219,7 @@ def _constraint(config: Configuration, element: Element) -> Iterator[Diagnostic]
         elif holder.tag in ("clone", "master", "bundle"):
             yield _warning(element, f"resource {name} ambiguous, apply constraints to container",
                            f"name {holder.get('id')}")
+        yield from _unresolved(config, element, name, config.top_of(target))
     pattern = element.get("rsc-pattern")
     if pattern is not None:
         try:
@@ -228,6 +234,16 @@ def _constraint(config: Configuration, element: Element) -> Iterator[Diagnostic]
             yield _warning(element, f"referenced node {node} does not exist")
     if schema_version(config) >= (3, 7):
         yield from _legacy_roles(element)
+
+
+def _unresolved(config: Configuration, element: Element, name: str, outermost: Element) -> Iterator[Diagnostic]:
+    """The cluster knows what is inside a clone or bundle by its own name only once that has run somewhere."""
+    if outermost.tag not in ("clone", "master", "bundle") or outermost.get("id") == name:
+        return
+    path = "status/node_state/lrm/lrm_resources/lrm_resource/lrm_rsc_op"
+    if not any(op.getparent().get("id") == name for op in config.root.iterfind(path)):  # type: ignore[union-attr]
+        yield _error(element, f"the cluster does not find {name}, which is inside {outermost.get('id')}, "
+                     "by its own name and would ignore the constraint", f"name {outermost.get('id')}")  # fmt: skip
 
 
 def _legacy_roles(element: Element) -> Iterator[Diagnostic]:

@@ -68,3 +68,29 @@ def test_finding(text: str, message: str) -> None:
 
 def test_older_schemas_still_know_the_old_words() -> None:
     assert not any("schema" in f for f in findings("primitive p Thing params ip=1\nms m p", "pacemaker-3.9"))
+
+
+_PARTS = "primitive a ocf:pacemaker:Dummy\nprimitive b ocf:pacemaker:Dummy\nprimitive z ocf:pacemaker:Dummy\n"
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("clone c a\nlocation l a 10: node1", "a, which is inside c"),
+    ("group g a b\nclone c g\nlocation l g 10: node1", "g, which is inside c"),
+    ("group g a b\nclone c g\ncolocation l inf: z b", "b, which is inside c"),
+    ("clone c a\norder o a z", "a, which is inside c"),
+    ("clone c a\ntag t a z\nlocation l t 10: node1", "a, which is inside c"),
+    ("group g a b\nlocation l a 10: node1", ""), ("clone c a\nlocation l c 10: node1", ""),
+])
+def test_a_constraint_on_what_is_inside_a_clone_is_an_error(text: str, found: str) -> None:
+    """As the original's verification has it: the cluster would ignore the constraint."""
+    errors = [said for said in findings(_PARTS + text) if said.startswith("error: ")]
+    assert [found in said for said in errors] == ([True] if found else []), errors
+
+
+def test_what_has_run_inside_a_clone_is_found_by_its_name() -> None:
+    text = CIB.format(schema="pacemaker-4.0").replace("<status/>", (
+        '<status><node_state id="1"><lrm id="1"><lrm_resources><lrm_resource id="a"><lrm_rsc_op id="a_last_0"/>'
+        "</lrm_resource></lrm_resources></lrm></node_state></status>"))  # fmt: skip
+    config = Configuration(etree.fromstring(text), Agents(), PARSER)
+    apply_statements(config, PARSER.parse_text(f"{_PARTS}clone c a\nlocation l a 10: node1").check(), Mode.UPDATE)
+    assert not any(str(d).startswith("error: ") for d in check(config, config.objects()))

@@ -6,7 +6,7 @@ that occurs several times (`nodelist.node`, `totem.interface`) is meant by its i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hashell.model.diagnostics import HashellError
@@ -126,16 +126,21 @@ class CorosyncText:
     def names(self) -> list[str]:
         return [n.get("name") or n.get("ring0_addr", "") for n in self.nodes()]
 
-    def add_node(self, name: str, address: str) -> int:
-        """Add a node with the next free id, which is returned. Raises HashellError."""
+    def add_node(self, name: str, address: str, further: Sequence[str] = ()) -> int:
+        """Add a node with the next free id, which is returned; `further`: its addresses on the other links.
+
+        Raises HashellError.
+        """
         known = self.nodes()
         if name in self.names():
             raise _failed(f"node {name} is in the node list already")
-        if any(address in node.values() for node in known):
-            raise _failed(f"address {address} is in the node list already")
+        for one in (address, *further):
+            if any(one in node.values() for node in known):
+                raise _failed(f"address {one} is in the node list already")
         number = 1 + max([int(n["nodeid"]) for n in known if n.get("nodeid", "").isdigit()], default=0)
-        self._add_section("nodelist", "node", {"ring0_addr": address, "name": name, "nodeid": str(number)})
-        self._two_node()
+        rings = dict(zip((f"ring{link}_addr" for link in self.links() or [0]), (address, *further)))
+        self._add_section("nodelist", "node", {**rings, "name": name, "nodeid": str(number)})
+        self._votes()
         return number
 
     def remove_node(self, name: str) -> None:
@@ -143,19 +148,44 @@ class CorosyncText:
         for section, known in zip(self.of("nodelist.node"), self.names()):
             if known == name:
                 self._drop_section(section)
-                self._two_node()
+                self._votes()
                 return
         raise _failed(f"node {name} is not in the node list", f"nodes: {' '.join(self.names())}")
 
-    def _two_node(self) -> None:
-        """Two votes need the special rule, any other number must not have it."""
-        if self.of("quorum"):
-            if len(self.nodes()) == 2:
-                self.set("quorum.two_node", "1")
-            else:
-                self.drop("quorum.two_node")
-            if self.get("quorum.expected_votes"):
-                self.set("quorum.expected_votes", str(len(self.nodes())))
+    def add_device(self, net: Mapping[str, str]) -> None:
+        """Add a quorum device with the options of its server. Raises HashellError."""
+        if self.of("quorum.device"):
+            raise _failed("there is a quorum device in corosync.conf already", "cluster remove --qdevice takes it out")
+        self._add_section("quorum", "device", {"model": "net"})
+        self._add_section("quorum.device", "net", net)
+        self._votes()
+
+    def remove_device(self) -> None:
+        """Raises HashellError when there is none."""
+        found = self.of("quorum.device")
+        if not found:
+            raise _failed("there is no quorum device in corosync.conf", "`corosync show` shows the file")
+        self._drop_section(found[0])
+        self._votes()
+
+    def _votes(self) -> None:
+        """Two votes need the special rule, anything else must not have it; lms gives all nodes but one a vote each."""
+        if not self.of("quorum"):
+            return
+        nodes = len(self.nodes())
+        if self.of("quorum.device"):
+            if nodes < 2:
+                raise _failed("a quorum device needs two nodes", "with a second one: cluster init qdevice "
+                              "--qnetd-hostname HOST; without the device: cluster remove --qdevice")
+            self.drop("quorum.two_node")
+            lms = self.get("quorum.device.net.algorithm") == ["lms"]
+            self.set("quorum.device.votes", str(max(1, nodes - 1) if lms else 1))
+        elif nodes == 2:
+            self.set("quorum.two_node", "1")
+        else:
+            self.drop("quorum.two_node")
+        if self.get("quorum.expected_votes"):
+            self.set("quorum.expected_votes", str(nodes))
 
     # -- links -----------------------------------------------------------------------------------------------
 

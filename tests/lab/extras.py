@@ -1,4 +1,4 @@
-"""Programs of Corosync that the lab's image does not have: a layer over it, made once."""
+"""Programs that the lab's image does not have: layers over it, each made once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from tests.lab import peerlab
 from tests.lab.peerlab import HOME
 
 PROGRAMS = ("usr/bin/corosync-qnetd", "usr/sbin/corosync-qdevice", "usr/sbin/corosync-notifyd")
+_PACKAGES = ("corosync-qnetd", "corosync-qdevice", "corosync-notifyd")
+#: What an administrator's machine has besides: ssh between hosts, and the ticket manager of sites.
+_ADMIN_PACKAGES = ("openssh-server", "openssh-client", "booth", "booth-pacemaker", "corosync-qnetd")
 _INSTALL = """
 set -e
 mkdir -p "$2/upper" "$2/work" "$2/root"
@@ -21,21 +24,32 @@ mount --rbind /dev "$2/root/dev"
 cp /etc/resolv.conf "$2/root/etc/resolv.conf"
 chroot "$2/root" apt-get update -q
 export DEBIAN_FRONTEND=noninteractive
-chroot "$2/root" apt-get install -y --no-install-recommends corosync-qnetd corosync-qdevice corosync-notifyd
+chroot "$2/root" apt-get install -y --no-install-recommends ${@:3}
 touch "$2/.ready"
 """
 
 
 @cache
 def image() -> str:
-    """The lower folders of a host that has them; skips the test where they cannot be installed."""
+    """The lower folders of a host with Corosync's further programs; skips where they cannot be installed."""
     plain = peerlab._image()
     if all((Path(plain) / program).exists() for program in PROGRAMS):
         return plain
-    layer = HOME / "extras"
+    return f"{_layer('extras', _PACKAGES)}:{plain}"
+
+
+@cache
+def admin_layer() -> Path:
+    """The files of ssh and booth; skips the test where they cannot be installed."""
+    return _layer("admin", _ADMIN_PACKAGES)
+
+
+def _layer(name: str, packages: tuple[str, ...]) -> Path:
+    layer = HOME / name
     if not (layer / ".ready").exists():
-        words = ["unshare", "-m", "--propagation", "private", "bash", "-c", _INSTALL, "install", plain, str(layer)]
+        words = ["unshare", "-m", "--propagation", "private", "bash", "-c", _INSTALL, "install", peerlab._image(),
+                 str(layer), *packages]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
         if done.returncode:
-            pytest.skip(f"Corosync's further programs cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
-    return f"{layer / 'upper'}:{plain}"
+            pytest.skip(f"{' '.join(packages)} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
+    return layer / "upper"

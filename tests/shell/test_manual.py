@@ -13,6 +13,7 @@ from walk import prepare
 
 from hashell.shell.manual import MANUAL, man_pages, markdown, shown_levels
 from hashell.shell.table import Command, load_tree
+from tests.lab.examples import WALK, machine_examples
 
 EXAMPLES = [(path, command) for path, level in shown_levels(load_tree()) for command in level.commands
             if not command.hidden]
@@ -31,6 +32,11 @@ def test_every_command_has_an_example_that_uses_it() -> None:
     without = [name_of(path, command) for path, command in EXAMPLES
                if not any(line.split(" ")[0] == command.name for line in command.example.split("\n"))]
     assert not without
+
+
+def test_the_lab_types_every_example_that_needs_a_machine() -> None:
+    """On Linux namespaces as root; here only that none is left out there."""
+    assert sorted(name for name, _ in WALK) == sorted(machine_examples())
 
 
 def test_every_level_is_in_the_manual_and_the_man_page() -> None:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
+from hashell.shell.commands.machines import UNIT, has_unit, on_machines
 from hashell.shell.diagnostics import CommandFailed, WrongArguments
 from hashell.shell.session import Session
 
 if TYPE_CHECKING:
     from hashell.stack.embedded.cluster import EmbeddedCluster
 
+ALL = "--all"
 _STOP_SECONDS = 180.0
 _POLL_SECONDS = 0.2
 _SERVING_POLLS = 150
@@ -50,8 +52,11 @@ def _running(session: Session) -> EmbeddedCluster | None:
 
 
 def _arguments(words: list[str], command: str) -> tuple[int | None, list[str]]:
-    """The number after --embedded (3 if it stands alone, None without it) and node names. Raises HashellError."""
-    usage = f"{command} [--embedded [N]] [NODE…]"
+    """The number after --embedded (3 if it stands alone, None without it), and node names or --all.
+
+    Raises HashellError.
+    """
+    usage = f"{command} [--embedded [N]] [--all|NODE…]"
     count: int | None = None
     names: list[str] = []
     rest = list(words)
@@ -64,7 +69,7 @@ def _arguments(words: list[str], command: str) -> tuple[int | None, list[str]]:
                 raise HashellError(WrongArguments(command=f"cluster.{command}", usage=usage,
                                                   problem=f"'{text}' is not a number of nodes"))
             count = int(text)
-        elif word.startswith("-"):
+        elif word.startswith("-") and word != ALL:
             raise HashellError(WrongArguments(command=f"cluster.{command}", usage=usage,
                                               problem=f"'{word}' is not an option"))
         else:
@@ -77,10 +82,9 @@ def start(session: Session, words: list[str]) -> ExitCode:
     session.end_line()
     cluster = embedded(session, count) if count is not None or names else None
     if cluster is None:
-        if names:
-            raise HashellError(CommandFailed(message=f"there is no embedded cluster with node {names[0]}",
-                                             hint="start one: cluster start --embedded 3"))
-        return _start_machine(session)
+        return on_machines(session, "start", _named(names), lambda: _start_machine(session)) if names else \
+            _start_machine(session)
+    names = _named(names)
     for name in names:
         session.run(cluster.start_node(name))
         session.note(f"{name} is started")
@@ -90,6 +94,11 @@ def start(session: Session, words: list[str]) -> ExitCode:
         session.note(f"{len(cluster.names)} embedded nodes run: {' '.join(cluster.names)}")
         session.note("next: status, monitor, or configure load update examples/web-cluster.crm")
     return ExitCode.OK
+
+
+def _named(names: list[str]) -> list[str]:
+    """The nodes that are named; none stands for all."""
+    return [] if ALL in names else names
 
 
 async def _serving(cluster: EmbeddedCluster) -> None:
@@ -104,12 +113,23 @@ async def _serving(cluster: EmbeddedCluster) -> None:
 
 
 def _start_machine(session: Session) -> ExitCode:
-    result = subprocess.run([sys.executable, "-m", "hashell.stack.hashelld"], capture_output=True, text=True)
+    from hashell.stack.settings import NodeSettings
+    from hashell.stack.supervisor.prepare import running_pid
+
+    # What is started at boot is started in the same way by hand; systemd would not say that it runs already.
+    unit = has_unit() and not running_pid(NodeSettings())
+    words = ["systemctl", "start", UNIT] if unit else [sys.executable, "-m", "hashell.stack.hashelld"]
+    result = subprocess.run(words, capture_output=True, text=True)
     if result.returncode:
-        reason = (result.stderr.strip().splitlines() or ["hashelld gave no reason"])[-1]
+        if unit:
+            # systemd says only that there is something in the journal.
+            result = subprocess.run(["journalctl", "-u", UNIT, "-t", "hashelld", "-n", "1", "-o", "cat"],
+                                    capture_output=True, text=True)
+        reason = ((result.stderr if not unit else result.stdout).strip().splitlines() or ["no reason was given"])[-1]
         raise HashellError(
             CommandFailed(message=reason.removeprefix("hashelld: ").removeprefix("error: "),
-                          hint="for a cluster to try out: hashell cluster start --embedded 3"),
+                          hint=f"journalctl -u {UNIT} tells more" if unit else
+                          "for a cluster to try out: hashell cluster start --embedded 3"),
             exit_code=_exit_code(result.returncode),
         )
     session.note("the cluster is started on this machine")
@@ -125,7 +145,9 @@ def stop(session: Session, words: list[str]) -> ExitCode:
     session.end_line()
     cluster = embedded(session) if names else _running(session)
     if cluster is None:
-        return _stop_machine(session)
+        return on_machines(session, "stop", _named(names), lambda: _stop_machine(session)) if names else \
+            _stop_machine(session)
+    names = _named(names)
     for name in names:
         session.run(cluster.stop_node(name))
         session.note(f"{name} is stopped")
@@ -144,7 +166,8 @@ def _stop_machine(session: Session) -> ExitCode:
     pid = running_pid(settings)
     if not pid:
         raise HashellError(CommandFailed(message="no cluster of hashell runs on this machine",
-                                         hint="`cluster status` shows what there is"))
+                                         hint="`cluster status` shows what there is"),
+                           exit_code=ExitCode.NOT_RUNNING)
     try:
         os.kill(pid, signal.SIGTERM)
     except PermissionError:
@@ -163,6 +186,12 @@ def _stop_machine(session: Session) -> ExitCode:
 
 def restart(session: Session, words: list[str]) -> ExitCode:
     cluster = _running(session)
+    if cluster is None and words:
+        def both() -> None:
+            _stop_machine(session)
+            _start_machine(session)
+
+        return on_machines(session, "restart", _named(_arguments(words, "restart")[1]), both)
     stop(session, words)
     if cluster is None:
         return start(session, [])

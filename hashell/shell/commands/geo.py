@@ -8,13 +8,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
+import socket
 from pathlib import Path
 
 from hashell.grammar.apply import Mode
 from hashell.model.diagnostics import HashellError
+from hashell.shell.commands.machines import last_line
 from hashell.shell.commands.resource import failed
+from hashell.shell.commands.setupoptions import is_own
 from hashell.shell.diagnostics import Warned, WrongArguments
-from hashell.shell.hosts import Host, this_machine
+from hashell.shell.hosts import Host, all_hosts, this_machine
 from hashell.shell.session import Session
 from hashell.stack.settings import NodeSettings
 
@@ -59,9 +62,20 @@ def booth_conf(clusters: dict[str, str], tickets: list[str], arbitrator: str = "
     return "\n".join(lines) + "\n"
 
 
-def _write(host: Host, conf: str, key: bytes) -> None:
-    host.write(BOOTH / "authkey", key, 0o600)
-    host.write(BOOTH / "booth.conf", conf.encode())
+def _write(hosts: list[Host], conf: str, key: bytes) -> None:
+    """On every node, because the group may run on any. Nothing is written when one of them is not reached."""
+    for host in hosts:
+        host.run("true")
+    for host in hosts:
+        host.write(BOOTH / "authkey", key, 0o600)
+        host.write(BOOTH / "booth.conf", conf.encode())
+
+
+def _check_free(session: Session) -> None:
+    """Raises HashellError when this cluster has the resources of a geo cluster already."""
+    if session.workspace.config.find("g-booth") is not None:
+        raise failed("this cluster is part of a geo cluster already",
+                     "to leave it: resource stop g-booth, then configure delete g-booth booth-ip booth-site")
 
 
 def _resources(session: Session, address: str) -> None:
@@ -69,12 +83,17 @@ def _resources(session: Session, address: str) -> None:
             "primitive booth-site ocf:pacemaker:booth-site params config=booth op monitor interval=30s\n"
             "group g-booth booth-ip booth-site meta target-role=Stopped\n")
     space = session.workspace
-    if space.config.find("g-booth") is not None:
-        raise failed("this cluster is part of a geo cluster already", "configure delete g-booth booth-ip booth-site")
     space.apply(space.parser.parse_text(text, "cluster geo").check(), Mode.UPDATE)
     space.commit(force=True)
     session.note("resource group g-booth defined; `resource start g-booth` once every site has joined")
-    session.tell(Warned(message="booth is a program of its own", hint="install it on every node: apt install booth"))
+
+
+def _check_program(session: Session, hosts: list[Host]) -> None:
+    """Warn of nodes that lack the ticket manager."""
+    without = [host.name for host in hosts if host.run("PATH=$PATH:/usr/sbin command -v boothd").returncode]
+    if without:
+        session.tell(Warned(message=f"booth is not installed on {', '.join(without)}",
+                            hint="it is a program of its own: apt install booth booth-pacemaker"))
 
 
 def _own_address(session: Session, clusters: dict[str, str]) -> str:
@@ -87,8 +106,14 @@ def _own_address(session: Session, clusters: dict[str, str]) -> str:
     return clusters[name]
 
 
-def _own() -> Host:
-    return Host(this_machine(), NodeSettings(), local=True)
+def _arbitrator(word: str) -> str:
+    """The address of the arbitrator, which may be given as USER@HOST; booth takes no names."""
+    if not word:
+        return ""
+    try:
+        return str(socket.getaddrinfo(word.rpartition("@")[2], None, type=socket.SOCK_DGRAM)[0][4][0])
+    except OSError:
+        raise failed(f"the arbitrator {word} has no address", "for example: -a 192.0.2.30") from None
 
 
 def geo_init(session: Session, words: list[str]) -> None:
@@ -98,10 +123,12 @@ def geo_init(session: Session, words: list[str]) -> None:
         raise HashellError(WrongArguments(command="cluster.geo_init", usage=_INIT, problem="-s is missing"))
     clusters = sites(options["clusters"])
     address = _own_address(session, clusters)
-    tickets = options.get("tickets", "").split()
-    _write(_own(), booth_conf(clusters, tickets, options.get("arbitrator", "").rpartition("@")[2]),
-           secrets.token_bytes(64))
+    conf = booth_conf(clusters, options.get("tickets", "").split(), _arbitrator(options.get("arbitrator", "")))
+    _check_free(session)
+    hosts = all_hosts(session)
+    _write(hosts, conf, secrets.token_bytes(64))
     _resources(session, address)
+    _check_program(session, hosts)
 
 
 def geo_join(session: Session, words: list[str]) -> None:
@@ -110,13 +137,34 @@ def geo_join(session: Session, words: list[str]) -> None:
     if not {"host", "clusters"} <= options.keys():
         raise HashellError(WrongArguments(command="cluster.geo_join", usage=_JOIN, problem="-c and -s are needed"))
     address = _own_address(session, sites(options["clusters"]))
-    _copy(options["host"])
+    _check_free(session)
+    conf, key = _first_site(options["host"])
+    if f'site="{address}"' not in conf.splitlines():
+        raise failed(f"{options['host']} knows of no site with address {address}",
+                     f"its sites: {' '.join(_values(conf, 'site'))}; give -s as for geo_init there")
+    hosts = all_hosts(session)
+    _write(hosts, conf, key)
     _resources(session, address)
+    _check_program(session, hosts)
 
 
-def _copy(host: str) -> None:
-    other = Host(host.rpartition("@")[2], NodeSettings())
-    _write(_own(), other.read(BOOTH / "booth.conf").decode("utf-8", "replace"), other.read(BOOTH / "authkey"))
+def _first_site(name: str) -> tuple[str, bytes]:
+    """Configuration and key of the ticket manager on a node of the first site. Raises HashellError."""
+    other = Host(name.rpartition("@")[2], NodeSettings())
+    if other.run(f"test -r {BOOTH}/booth.conf -a -r {BOOTH}/authkey").returncode:
+        raise failed(f"{other.name} is in no geo cluster", "make one there first: cluster geo_init")
+    return other.read(BOOTH / "booth.conf").decode("utf-8", "replace"), other.read(BOOTH / "authkey")
+
+
+def _values(conf: str, key: str) -> list[str]:
+    """The values of a key of booth.conf."""
+    return re.findall(rf'^\s*{key}\s*=\s*"?([^"\s]+)', conf, re.MULTILINE)
+
+
+#: Debian has a unit for an arbitrator alone, others use the one of a site; booth.conf is read by both.
+_START = ("unit=booth@booth; systemctl cat booth-arbitrator >/dev/null 2>&1 && unit=booth-arbitrator; "
+          "systemctl daemon-reload; systemctl enable --quiet $unit && systemctl restart $unit && "
+          "systemctl is-active --quiet $unit")
 
 
 def geo_init_arbitrator(session: Session, words: list[str]) -> None:
@@ -125,10 +173,15 @@ def geo_init_arbitrator(session: Session, words: list[str]) -> None:
     if "host" not in options:
         raise HashellError(WrongArguments(command="cluster.geo_init_arbitrator", usage="geo_init_arbitrator -c HOST",
                                           problem="-c is missing"))
-    _copy(options["host"])
-    result = _own().run("systemctl enable --now booth@booth")
+    conf, key = _first_site(options["host"])
+    arbitrators = _values(conf, "arbitrator")
+    if not any(map(is_own, arbitrators)):
+        raise failed(f"this machine is not the arbitrator of {options['host']}'s geo cluster: "
+                     f"{', '.join(arbitrators) or 'it has none'}", "geo_init -a ADDRESS names it")
+    own = Host(this_machine(), NodeSettings(), local=True)
+    _write([own], conf, key)
+    result = own.run(_START)
     if result.returncode:
-        reason = (result.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-        raise failed(f"the arbitrator was not started: {reason}",
-                     "install booth, then: systemctl enable --now booth@booth")
-    session.note("the arbitrator runs")
+        raise failed(f"the arbitrator was not started: {last_line(result.stderr)}",
+                     "install booth (apt install booth), then repeat this")
+    session.note("the arbitrator runs, now and after a boot")

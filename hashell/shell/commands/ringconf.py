@@ -38,12 +38,14 @@ def checked(text: str, where: str = "the new corosync.conf", *, bundled: bool = 
 
     bundled: the ring is our own, which has fewer transports than Corosync's.
     """
-    from hashell.stack.membership.conf.effective import check_totem
+    from hashell.stack.membership.conf.effective import check_totem, vote_config
     from hashell.stack.membership.conf.nodes import read_nodes
     from hashell.stack.membership.conf.parser import parse_conf
 
     conf = parse_conf(text, where)
-    read_nodes(conf)
+    nodes = read_nodes(conf)
+    if nodes:
+        vote_config(conf, nodes[0], nodes)
     if bundled:
         check_totem(conf)
     return text

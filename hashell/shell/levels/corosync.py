@@ -15,7 +15,7 @@ def link_level() -> Level:
         Command("add", "ringconf:link_add", "add a link", (_ADDRESSES,),
                 "add NODE=ADDRESS… [options NAME=VALUE…]\n\nOf every node an address. Options: mcastport, "
                 "knet_link_priority, knet_ping_interval, knet_ping_timeout,\nknet_ping_precision, knet_pong_count, "
-                "knet_transport.", example="add node1=192.0.2.11 node2=192.0.2.12", needs="machine"),
+                "knet_transport.", example="add node1=198.51.100.11 node2=198.51.100.12", needs="machine"),
         Command("update", "ringconf:link_update", "change addresses or options of a link",
                 (Argument("LINK"), _ADDRESSES), "update LINK [NODE=ADDRESS…] [options NAME=[VALUE]…]\n\nAn option "
                 "without a value is removed.", example="update 0 options mcastport=5405", needs="machine"),

@@ -67,7 +67,7 @@ class AttrdCore:
         self, node: str, node_id: str, cpu: Callable[[], Age], known: Mapping[str, str] | None = None
     ) -> None:
         self.node, self.node_id = node, node_id
-        self.known = {name.lower(): ident for name, ident in (known or {}).items()}
+        self.know(known or {})
         self.table = AttributeTable()
         self.members: dict[str, str] = {}  #: node id by name of the active members
         self.writer: str | None = None
@@ -82,6 +82,10 @@ class AttrdCore:
         self._writes: dict[int, str] = {}
         self._write_number = 0
         self._messages = 0
+
+    def know(self, known: Mapping[str, str]) -> None:
+        """The node list as it is now."""
+        self.known = {name.lower(): ident for name, ident in known.items()}
 
     def _reference(self, task: str, now: float) -> str:
         self._messages += 1

@@ -172,7 +172,9 @@ class AttrdDaemon:
         self._run(self._made().peer_message(sender.name, element, time.time()))
 
     def _peers(self, members: list[Peer], _joined: list[Peer], _left: list[Peer]) -> None:
-        self._run(self._made().peers([(peer.name, peer.xml_id) for peer in members], time.time()))
+        self._made().know({name: str(nodeid) for nodeid, name in self._link.names.items()})
+        # A node that came before the node list told of it is told again with its name.
+        self._run(self._made().peers([(peer.name, peer.xml_id) for peer in members if peer.name], time.time()))
 
     def _timer(self, name: str) -> None:
         self._run(self._made().timer(name, time.time()))

@@ -5,25 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import itertools
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
 
 from lxml import etree
 
-from hashell.model.diagnostics import Diagnostic, HashellError
-from hashell.model.exitcodes import ExitCode
 from hashell.model.xmltext import compact, parse
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire import cpgframe
 from hashell.stack.wire.corosync import cpg, quorum
-from hashell.stack.wire.corosync.clients import CmapClient, CorosyncError, CpgClient, QuorumClient
+from hashell.stack.wire.corosync.clients import CorosyncError, CpgClient, QuorumClient
 from hashell.stack.wire.corosync.layout import CodecError
 from hashell.stack.wire.ipcclient import IpcError
+from hashell.stack.wire.nodelist import NodeList
 from hashell.stack.wire.peers import Peer, PeerCache
 
 _RETRY_SECONDS = 0.5
@@ -32,28 +28,13 @@ _CALM_RETRIES = 10
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class DuplicateNodeName(Diagnostic):
-    code: ClassVar[str] = "H531"
-    exit_code: ClassVar[ExitCode] = ExitCode.FATAL
-
-    name: str = ""
-    first: int = 0
-    second: int = 0
-
-    def text(self) -> str:
-        return f"nodes {self.first} and {self.second} have the same name {self.name}"
-
-    def remedy(self) -> str:
-        return "give every node of the nodelist in corosync.conf a name of its own"
-
-
 class ClusterLink:
     """Membership of one CPG group, `group` being the daemon's message type such as `cib`.
 
     `on_message(sender, element)` gets every message meant for us (our own broadcasts too) with `src` set to the
     sender's name; `on_peers(members, joined, left)` each change of the group, our own joining first;
-    `on_quorum(quorate, ring_id, member ids)` the ring; `on_lost()` is called once when the membership daemon goes
+    and with nobody joined or left, that a member's name has become known; `on_quorum(quorate, ring_id, member ids)`
+    the ring; `on_lost()` is called once when the membership daemon goes
     away or the group has us no more. The controller switches `auto_reap` off (section 1.5).
     """
 
@@ -82,6 +63,7 @@ class ClusterLink:
         self._on_quorum, self._on_lost = on_quorum, on_lost
         self._misnamed: set[int] = set()  #: nodes that called themselves by a name not theirs, said once
         self._idents = itertools.count(1)
+        self._list: NodeList | None = None
         self._cpg: CpgClient | None = None
         self._quorum: QuorumClient | None = None
         self._up = False
@@ -134,13 +116,8 @@ class ClusterLink:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _connect_once(self) -> None:
-        cmap = CmapClient(self._settings)
-        await cmap.connect()
-        try:
-            self.names = await read_node_names(cmap)
-            self.cluster_name = str(await cmap.get("totem.cluster_name") or "")
-        finally:
-            await cmap.close()
+        self._list = NodeList(self._settings, self._listed)
+        self.names, self.cluster_name = await self._list.connect()
         link = CpgClient(
             self._settings, on_deliver=self._deliver, on_confchg=self._confchg, on_lost=self._lost
         )
@@ -174,10 +151,10 @@ class ClusterLink:
 
     async def _disconnect(self) -> None:
         self._up = self._joined = self._asked_to_join = False
-        for client in (self._cpg, self._quorum):
+        for client in (self._list, self._cpg, self._quorum):
             if client:
                 await client.close()
-        self._cpg = self._quorum = None
+        self._list = self._cpg = self._quorum = None
 
     def _lost(self) -> None:
         if not self._up:
@@ -230,9 +207,12 @@ class ClusterLink:
             log.warning("dropped a message of node %d that is no XML: %s", nodeid, error)
             return
         sender = self.peers.get(nodeid)
+        before = sender.name
         if not self.peers.learn_name(nodeid, message.sender_name) and nodeid not in self._misnamed:
             self._misnamed.add(nodeid)
             log.warning("node %d is %s, but a message of it says %r", nodeid, sender.name, message.sender_name)
+        if sender.online and sender.name != before:
+            self._on_peers(self.peers.online(), [], [])
         element.set("src", sender.name)
         try:
             self._on_message(sender, element)
@@ -253,6 +233,14 @@ class ClusterLink:
             log.error("node %s is not in the group %s any more", self.name, self.group)
             self._lost()
 
+    def _listed(self, names: dict[int, str]) -> None:
+        """The node list was changed: a node of it may come, or be there already."""
+        if not self._up:
+            return
+        self.names = {**names, self.nodeid: self.name}
+        if self.peers.list_names(self.names):
+            self._on_peers(self.peers.online(), [], [])
+
     def _quorum_changed(self, event: quorum.Notification) -> None:
         if not self._up:
             return
@@ -260,32 +248,3 @@ class ClusterLink:
         self.peers.quorum_view(event.ring_seq, list(event.nodes), asyncio.get_running_loop().time())
         if self._on_quorum:
             self._on_quorum(self.quorate, event.ring_seq, list(event.nodes))
-
-
-async def read_node_names(cmap: CmapClient) -> dict[int, str]:
-    """Node names by node id from the node list of cmap, section 1.5. Raises HashellError on a name given twice."""
-    names: dict[int, str] = {}
-    for position in itertools.count():
-        key = f"nodelist.node.{position}."
-        nodeid = await cmap.get(key + "nodeid")
-        if not isinstance(nodeid, int):
-            break
-        name = str(await cmap.get(key + "name") or "")
-        if not name:
-            address = str(await cmap.get(key + "ring0_addr") or "")
-            name = "" if _is_address(address) else address
-        for other, taken in names.items():
-            if name and taken.casefold() == name.casefold():
-                raise HashellError(DuplicateNodeName(name=name, first=other, second=nodeid))
-        names[nodeid] = name
-    return {nodeid: name for nodeid, name in names.items() if name}
-
-
-def _is_address(text: str) -> bool:
-    if ":" in text:
-        return True
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True

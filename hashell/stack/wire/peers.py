@@ -91,7 +91,20 @@ class PeerCache:
         """Active peers by node id."""
         return [peer for peer in self.peers() if peer.active]
 
+    def online(self) -> list[Peer]:
+        """The members of the group by node id."""
+        return [peer for peer in self.peers() if peer.online]
+
     # -- learning -----------------------------------------------------------------------------------------
+
+    def list_names(self, listed: Mapping[int, str]) -> list[Peer]:
+        """A new node list; the peers whose name it changes. Whoever is not in it keeps the name it had."""
+        self._listed = {**listed, self.local_nodeid: self._listed[self.local_nodeid]}
+        self._names.update(self._listed)
+        renamed = [peer for peer in self.peers() if peer.name != self._names.get(peer.nodeid, peer.name)]
+        for peer in renamed:
+            peer.name = self._names[peer.nodeid]
+        return renamed
 
     def learn_name(self, nodeid: int, name: str) -> bool:
         """Remember the name that a message header gives its sender; '' tells nothing.

@@ -19,6 +19,7 @@ import pytest
 from hashell.client.cluster import open_cluster
 from hashell.client.source import LiveSource
 from hashell.model.diagnostics import HashellError
+from hashell.model.exitcodes import ExitCode
 from hashell.stack.embedded import EmbeddedCluster
 from hashell.stack.supervisor.prepare import running_pid
 from hashell.stack.wire import qbframe
@@ -155,7 +156,7 @@ def test_what_is_in_the_way(node: OneNode) -> None:
 
 @pytest.mark.timeout(300)
 def test_two_starts_a_stale_pid_file_and_a_killed_supervisor(node: OneNode) -> None:
-    assert node.hashell("cluster", "stop").returncode == 1
+    assert node.hashell("cluster", "stop").returncode == ExitCode.NOT_RUNNING
     assert node.hashell("status").returncode == 102
     node.settings.run_dir.mkdir(parents=True)
     (node.settings.run_dir / "hashelld.pid").write_text(f"{os.getpid()}\n")

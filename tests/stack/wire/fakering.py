@@ -23,6 +23,7 @@ class FakeRing:
         self.groups: dict[Connection, tuple[bytes, int]] = {}
         self.foreign: dict[bytes, list[cpg.Address]] = {}
         self.trackers: list[Connection] = []
+        self.followers: list[Connection] = []  #: who tracks keys of the map; told by `changed`
         self.fragments = b""
         self.interrupt = 0
         self.try_again = 0
@@ -52,8 +53,16 @@ class FakeRing:
             connection.respond(cmap.GetReply.answer(request, *self.keys[request.name]).encode())
         elif isinstance(request, cmap.Get):
             connection.respond(cmap.GetReply(error=CsError.NOT_EXIST).encode())
+        elif isinstance(request, cmap.TrackAdd):
+            self.followers.append(connection)
+            connection.respond(cmap.TrackAddReply(1).encode())
         else:
             connection.respond(cmap.ack(request, CsError.NOT_SUPPORTED))
+
+    def changed(self, key: str) -> None:
+        kind, value = self.keys[key.encode()]
+        for connection in self.followers:
+            connection.event(cmap.Notify(1, key.encode(), cmap.TRACK_ADD, kind, 0, value, b"").encode())
 
     def members(self, group: bytes) -> tuple[cpg.Address, ...]:
         local = [cpg.Address(self.nodeid, pid) for name, pid in self.groups.values() if name == group]

@@ -115,6 +115,25 @@ async def test_peers_come_and_go(ring):
     await daemon.link.close()
 
 
+async def test_a_node_that_is_added_later_has_its_name(ring):
+    """Whether it comes before or after the reload that tells of it."""
+    daemon = Daemon(ring)
+    await daemon.link.connect()
+    for nodeid in (7, 8):
+        for key, kind, value in (("nodeid", 6, nodeid), ("name", 11, f"new{nodeid}")):
+            ring.put(f"nodelist.node.{nodeid - 5}.{key}", kind, value)
+        if nodeid == 8:
+            ring.confchg(b"cib\0", joined=(cpg.Address(8, 80, 1),))
+            ring.foreign[b"cib\0"] = [cpg.Address(8, 80)]
+            ring.confchg(b"cib\0", joined=(cpg.Address(8, 80, 1),))
+        ring.changed(f"nodelist.node.{nodeid - 5}.nodeid")
+        ring.changed(f"nodelist.node.{nodeid - 5}.name")
+        await until(lambda nodeid=nodeid: daemon.link.names.get(nodeid) == f"new{nodeid}")
+    assert daemon.link.peers.name_of(7) == "new7" and daemon.link.peers.by_name("new8").online
+    assert daemon.changes[-1] == ([2, 8], [], [])
+    await daemon.link.close()
+
+
 async def test_losing_the_membership_daemon_is_told_once(ring):
     daemon = Daemon(ring)
     await daemon.link.connect()

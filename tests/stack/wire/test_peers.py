@@ -77,6 +77,15 @@ def test_a_message_renames_no_listed_node_and_takes_no_name_of_another():
     assert cache.name_of(2) == "node2"
 
 
+def test_a_new_node_list_gives_names_and_takes_none():
+    cache = PeerCache(1, "node1", listed={1: "node1", 2: "node2", 3: "node3"})
+    cache.confchg([(1, 10), (3, 30), (4, 40)], [], 1.0)
+    assert names(cache.list_names({1: "other", 3: "rome1", 4: "node4"})) == [3, 4]
+    assert [peer.name for peer in cache.peers()] == ["node1", "rome1", "node4"]
+    assert cache.name_of(2) == "node2" and not cache.learn_name(4, "node5")
+    assert cache.list_names({1: "node1", 3: "rome1", 4: "node4"}) == []
+
+
 def test_forget_spares_active_nodes_and_ourselves():
     cache = PeerCache(1, "node1", auto_reap=False)
     cache.learn_name(2, "node2")

@@ -1,0 +1,62 @@
+"""Hosts as an administrator has them before there is a cluster: systemd, ssh between the root users, addresses."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from pathlib import Path
+
+from tests.lab import extras, peerlab
+from tests.lab.peerlab import Host, wait_for
+
+#: Networks of each host besides the lab's own, by their beginnings: those of the manual's examples.
+NETWORKS = ("192.0.2", "198.51.100")
+
+
+def addresses(number: int) -> list[str]:
+    """The further addresses of a host: node1 has 192.0.2.11."""
+    return [f"{network}.{10 + number}" for network in NETWORKS]
+
+
+def boot(count: int) -> list[Host]:
+    """Hosts on which nothing of a cluster runs, and root on each gets to each without a password."""
+    hosts = [Host(number) for number in range(1, count + 1)]
+    for host in hosts:
+        _boot_one(host)
+    _exchange_keys(hosts)
+    return hosts
+
+
+def _boot_one(host: Host) -> None:
+    peerlab.peerlab("boot", str(host.number))
+    # A booted host takes one lower layer only: the others are copied onto it.
+    for layer in (extras.admin_layer(), peerlab.library_layer()):
+        shutil.copytree(layer, host.root, symlinks=True, dirs_exist_ok=True, ignore=_devices)
+    # systemd has taken the name of the image.
+    host.write("/etc/hostname", f"{host.name}\n")
+    host.run("hostname", host.name, check=True)
+    for address in addresses(host.number):
+        host.run("ip", "addr", "add", f"{address}/24", "dev", "eth0", check=True)
+
+
+def _devices(folder: str, names: list[str]) -> list[str]:
+    """A layer marks what it deletes by devices, which are no files of a host."""
+    return [name for name in names if stat.S_ISCHR((Path(folder) / name).lstat().st_mode)]
+
+
+def _exchange_keys(hosts: list[Host]) -> None:
+    """A key of each root for all, and the key of each machine known to all."""
+    for host in hosts:
+        host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/id_ed25519", check=True)
+        host.run("sh", "-c", "rm -f /etc/ssh/ssh_host_*; ssh-keygen -A", check=True)
+        host.run("systemctl", "start", "ssh", check=True)
+    authorized = "".join(host.read("/root/.ssh/id_ed25519.pub") for host in hosts)
+    known = "".join(f"* {host.read('/etc/ssh/ssh_host_ed25519_key.pub')}" for host in hosts)
+    for host in hosts:
+        host.write("/root/.ssh/authorized_keys", authorized)
+        host.write("/root/.ssh/known_hosts", known)
+        host.run("chmod", "600", "/root/.ssh/authorized_keys", check=True)
+    for host in hosts:
+        for other in hosts:
+            words = ("ssh", "-o", "BatchMode=yes", other.name, "true")
+            wait_for(f"ssh from {host.name} to {other.name}", lambda: host.run(*words).returncode == 0, 30)  # noqa: B023

@@ -70,7 +70,7 @@ def test_older_schemas_still_know_the_old_words() -> None:
     assert not any("schema" in f for f in findings("primitive p Thing params ip=1\nms m p", "pacemaker-3.9"))
 
 
-_PARTS = "primitive a ocf:pacemaker:Dummy\nprimitive b ocf:pacemaker:Dummy\nprimitive z ocf:pacemaker:Dummy\n"
+_PARTS = "".join(f"primitive {name} ocf:test:Thing params ip={name}\n" for name in "abz")
 
 
 @pytest.mark.parametrize(("text", "found"), [

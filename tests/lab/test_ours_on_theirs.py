@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -59,3 +60,19 @@ def test_standby_empties_a_node(host: Host) -> None:
     wait_for("everything on node2", lambda: host.run("crm_mon", "-1").stdout.count("Started node2") == 2)
     host.run("hashell", "node", "online", "node1", check=True)
     wait_for("both online", lambda: "[ node1 node2 ]" in host.run("crm_mon", "-1").stdout)
+
+
+def _settled(text: str) -> str:
+    """The report without the moment at which it was made."""
+    text = re.sub(r"Last updated: .*", "Last updated:", text)
+    text = re.sub(r'<last_update time="[^"]*"', '<last_update time=""', text)
+    return re.sub(r'request="[^"]*"', 'request=""', text)
+
+
+@pytest.mark.parametrize("options", ["", "-r", "-n -r", "-R", "-f -o -t", "-A -c -L", "-b -r", "-D", "-m 3",
+                                     "--output-as=xml", "--output-as=html"])  # fmt: skip
+def test_one_look_is_what_crm_mon_prints(host: Host, options: str) -> None:
+    host.run("crm_resource", "--wait", "--timeout=60", timeout=120)
+    theirs, ours = (_settled(host.run(*words.split(), *options.split(), check=True).stdout)
+                    for words in ("crm_mon -1", "hashell monitor --once"))  # fmt: skip
+    assert ours == theirs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -369,6 +370,22 @@ def test_external_fencing_is_recorded_by_the_dc() -> None:
     world.hosts[3].do(lambda core: core.fencing_notice("n1", "off", "n2", True, world.now))
     world.run_until(lambda: world.holders("a") == [2], 30)
     assert state_of(world, "n1").get("expected") == "down"
+
+
+def test_a_confirmation_ends_the_wait_for_a_hanging_device() -> None:
+    world = cluster(3, "a", fencing=True)
+    asked: list[Callable[[bool], None]] = []
+    world.fence = lambda by, target, action, done: asked.append(done)  # type: ignore[method-assign]
+    world.crash(1)
+    world.run_until(lambda: bool(asked), 30)
+    world.run(20)
+    assert world.holders("a") == []
+    for host in list(world.hosts.values()):
+        host.do(lambda core: core.fencing_notice("n1", "off", "n2", True, world.now))
+    world.run_until(lambda: world.settled() and len(world.holders("a")) == 1, 30)
+    asked[0](False)  # the device gives up at last: nobody asks again
+    world.run_until(world.settled, 30)
+    assert len(asked) == 1 and state_of(world, "n1").get("expected") == "down"
 
 
 def test_load_is_told_once_per_mode() -> None:

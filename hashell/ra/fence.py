@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from hashell.ra.process import RunningProcess
 
 METADATA_TIMEOUT = 10.0
 _METADATA_LIMIT = 4 * 1024 * 1024
+_LOG_PREFIX = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ [A-Z]+: ")
+_USAGE = "Please use '-h' for usage"
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
@@ -91,7 +94,7 @@ class FenceAgents:
             reason = f"Fence agent was interrupted by {signal_text(-result.returncode)} signal"
             return FenceResult(1, ExecStatus.ERROR, reason, result.stdout, result.stderr)
         status = ExecStatus.DONE if result.returncode == 0 else ExecStatus.ERROR
-        reason = "" if result.returncode == 0 else _last_line(result.stderr) or "Fence agent exited with an error"
+        reason = "" if result.returncode == 0 else _said(result.stderr) or "Fence agent exited with an error"
         return FenceResult(result.returncode, status, reason, result.stdout, result.stderr)
 
 
@@ -100,6 +103,9 @@ def _line(value: str) -> str:
     return value.replace("\n", " ").replace("\0", "")
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+def _said(text: str) -> str:
+    """What an agent gave as its reason: its last line, without the time and level before it, and not the advice to
+    look at its usage, with which Debian's agents end whatever has happened."""
+    lines = [_LOG_PREFIX.sub("", line.strip()) for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if line and not line.startswith(_USAGE)] or lines
     return lines[-1][:128] if lines else ""

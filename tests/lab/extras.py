@@ -12,43 +12,48 @@ from tests.lab import peerlab
 from tests.lab.peerlab import HOME
 
 PROGRAMS = ("usr/bin/corosync-qnetd", "usr/sbin/corosync-qdevice", "usr/sbin/corosync-notifyd")
-_PACKAGES = ("corosync-qnetd", "corosync-qdevice", "corosync-notifyd")
+_RING_PACKAGES = ("corosync-qnetd", "corosync-qdevice", "corosync-notifyd")
 #: What an administrator's machine has besides: ssh between hosts, and the ticket manager of sites.
 _ADMIN_PACKAGES = ("openssh-server", "openssh-client", "booth", "booth-pacemaker", "corosync-qnetd")
 _INSTALL = """
 set -e
-mkdir -p "$2/upper" "$2/work" "$2/root"
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
-mount -t proc proc "$2/root/proc"
-mount --rbind /dev "$2/root/dev"
-cp /etc/resolv.conf "$2/root/etc/resolv.conf"
-chroot "$2/root" apt-get update -q
+image=$1 layer=$2; shift 2
+mkdir -p "$layer/upper" "$layer/work" "$layer/root"
+mount -t overlay overlay -o "lowerdir=$image,upperdir=$layer/upper,workdir=$layer/work" "$layer/root"
+mount -t proc proc "$layer/root/proc"
+mount --rbind /dev "$layer/root/dev"
+cp /etc/resolv.conf "$layer/root/etc/resolv.conf"
+chroot "$layer/root" apt-get update -q
 export DEBIAN_FRONTEND=noninteractive
-chroot "$2/root" apt-get install -y --no-install-recommends ${@:3}
-touch "$2/.ready"
+chroot "$layer/root" apt-get install -y --no-install-recommends "$@"
+touch "$layer/.ready"
 """
 
 
-@cache
 def image() -> str:
     """The lower folders of a host with Corosync's further programs; skips where they cannot be installed."""
     plain = peerlab._image()
     if all((Path(plain) / program).exists() for program in PROGRAMS):
         return plain
-    return f"{_layer('extras', _PACKAGES)}:{plain}"
+    return f"{_layer('extras', _RING_PACKAGES)}:{plain}"
 
 
-@cache
+def fence_agents() -> str:
+    """The lower folders of a host that has Debian's fence agent for Redfish management controllers."""
+    return f"{_layer('fence-agents', ('fence-agents-redfish',))}:{peerlab._image()}"
+
+
 def admin_layer() -> Path:
     """The files of ssh and booth; skips the test where they cannot be installed."""
     return _layer("admin", _ADMIN_PACKAGES)
 
 
+@cache
 def _layer(name: str, packages: tuple[str, ...]) -> Path:
     layer = HOME / name
     if not (layer / ".ready").exists():
         words = ["unshare", "-m", "--propagation", "private", "bash", "-c", _INSTALL, "install", peerlab._image(),
-                 str(layer), *packages]
+                 str(layer), *packages]  # fmt: skip
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
         if done.returncode:
             pytest.skip(f"{' '.join(packages)} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")

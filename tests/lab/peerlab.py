@@ -154,11 +154,11 @@ def up_real_with_shell(count: int, token: int = 1000) -> list[Host]:
     return hosts
 
 
-def up_ours(count: int, token: int = 1000) -> list[Host]:
+def up_ours(count: int, token: int = 1000, image: str = "") -> list[Host]:
     """`count` hosts with hashelld and the real command-line tools, started."""
     hosts = [Host(n) for n in range(1, count + 1)]
     for host in hosts:
-        boot_ours(host, count, token)
+        boot_ours(host, count, token, image)
     return hosts
 
 
@@ -184,9 +184,9 @@ def up_pacemaker_on_our_ring(count: int, token: int = 1000) -> list[Host]:
     return hosts
 
 
-def boot_ours(host: Host, count: int, token: int = 1000) -> None:
-    """Make one host of `count` with our stack, and start it."""
-    _make_ours(host, count, token)
+def boot_ours(host: Host, count: int, token: int = 1000, image: str = "") -> None:
+    """Make one host of `count` with our stack, over other lower folders than the image if they are named; start it."""
+    _make_ours(host, count, token, image)
     start_ours(host)
 
 
@@ -215,8 +215,8 @@ def boot_ours_with_systemd(host: Host, count: int, token: int = 1000) -> None:
     host.run("systemctl", "start", "hashelld", timeout=180, check=True)
 
 
-def _make_ours(host: Host, count: int, token: int) -> None:
-    peerlab("host", str(host.number), f"{library_layer()}:{_image()}")
+def _make_ours(host: Host, count: int, token: int, image: str = "") -> None:
+    peerlab("host", str(host.number), f"{library_layer()}:{image or _image()}")
     host.write("/etc/corosync/corosync.conf", peerlab("conf", str(count), "udpu", str(token)))
 
 

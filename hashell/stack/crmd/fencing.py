@@ -44,8 +44,12 @@ class FencingNews:
             self.te.fenced(target)
             self._expect_down(target)
         if self.ctx.is_dc:
-            if not self.te.is_fencing(target):
-                self._record(target, since)
+            # Whoever confirms a node by hand does so because our own request hangs: it is not waited for any longer.
+            asked = self.te.fenced_by_others(target)
+            self._record(target, asked[0].asked_at if asked else since)
+            for request in asked:
+                self.te.confirm_fencing(request)
+            if not asked:
                 self.te.restart("External Fencing Operation")
         elif self.ctx.dc is None or self.ctx.dc.lower() == target.lower():
             self._unrecorded[target] = since

@@ -218,6 +218,9 @@ class LocalExecutor:
         if done.removed or (done.status == ExecStatus.CANCELLED and done.interval_ms):
             if resource:
                 resource.recurring.pop(done.op_key, None)
+            if done.removed and asker is not None:
+                # Its history was cleaned up while it ran: nothing is recorded, but a transition may wait for it.
+                self.ack(done, asker)
             return
         waiting = None
         if resource is not None:

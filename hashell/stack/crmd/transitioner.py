@@ -58,10 +58,6 @@ class Transitioner:
         if not self.active:
             self.uuid, self.active = uuid, True
 
-    def is_fencing(self, target: str) -> bool:
-        """True while this node's own request to fence `target` is unanswered."""
-        return any(a.node.lower() == target.lower() and not a.confirmed for a in self._fencing.values())
-
     def start(self, graph: Transition) -> None:
         """Begin a new transition; the former one must be complete."""
         assert self.graph.complete, "a transition would overtake another"
@@ -239,6 +235,20 @@ class Transitioner:
         self.graph.abort(INFINITY, wish, "Stonith failed")
         self.advance()
         return None
+
+    def fenced_by_others(self, target: str) -> list[Action]:
+        """`target` was fenced at another's request: our own unanswered ones, whose answers count no longer."""
+        self.fencing_failures.pop(target, None)
+        found = {
+            token: action
+            for token, action in self._fencing.items()
+            if action.node.lower() == target.lower()
+            and action.attributes.get("CRM_meta_stonith_action") != "on"
+            and not (action.confirmed or self.graph.complete)
+        }
+        for token in found:
+            del self._fencing[token]
+        return list(found.values())
 
     def confirm_fencing(self, action: Action) -> None:
         """The result of a fencing action is in the CIB."""

@@ -131,8 +131,8 @@ def executed(drive: Drive, host: str, outcome: Outcome) -> list[Effect]:
     effects: list[Effect] = [CancelTimer(f"op:peer:{drive.op.id}")]
     drive.answers[host].tried.append((drive.phase, drive.device))
     drive.peer = ""
+    drive.op.delegate = host  # of a failure as well: who tried last
     if outcome.ok:
-        drive.op.delegate = host
         return effects + _succeeded(drive)
     drive.last = outcome
     effects.append(LogLine("warning", f"{_what(drive)} by {host} failed: {outcome.reason or outcome.status.name}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -308,6 +309,17 @@ def test_cleanup_forgets_and_probes_again() -> None:
     assert world.holders("a") == [1] and "a_stop_0" not in world.hosts[1].operations
 
 
+def test_cleanup_of_a_resource_that_is_starting_keeps_nobody_waiting() -> None:
+    world = cluster(2)
+    world.operation_time = lambda: 4.0  # type: ignore[method-assign]
+    world.configure("resources", "<resources>" + DUMMY.format("a") + "</resources>")
+    world.run_until(lambda: any("a_start_0" in h.operations for h in world.hosts.values()), 60)
+    starting = next(n for n, h in world.hosts.items() if "a_start_0" in h.operations)
+    name = world.name(starting)
+    client_ask(world, starting, envelope("lrm_delete", "crmd", host=name, data=rsc_op("a", name)))
+    world.run_until(lambda: world.settled() and world.holders("a") == [starting], 40)
+
+
 def test_simulated_failure_is_recorded_and_answered() -> None:
     world = cluster(3, "a")
     (answer,) = client_ask(world, 1, envelope("lrm_fail", "crmd", host="n1", data=rsc_op("a", "n1")))
@@ -369,6 +381,21 @@ def test_external_fencing_is_recorded_by_the_dc() -> None:
     world.hosts[3].do(lambda core: core.fencing_notice("n1", "off", "n2", True, world.now))
     world.run_until(lambda: world.holders("a") == [2], 30)
     assert state_of(world, "n1").get("expected") == "down"
+
+
+def test_a_confirmation_ends_the_wait_for_a_hanging_device() -> None:
+    world = cluster(3, "a", fencing=True)
+    asked: list[Callable[[bool], None]] = []
+    world.fence = lambda by, target, action, done: asked.append(done)  # type: ignore[method-assign]
+    world.crash(1)
+    world.run(40)
+    assert len(asked) == 1 and world.holders("a") == []
+    for host in list(world.hosts.values()):
+        host.do(lambda core: core.fencing_notice("n1", "off", "n2", True, world.now))
+    world.run_until(lambda: world.settled() and len(world.holders("a")) == 1, 30)
+    asked[0](False)  # the device gives up at last: nobody asks again
+    world.run_until(world.settled, 30)
+    assert len(asked) == 1 and state_of(world, "n1").get("expected") == "down"
 
 
 def test_load_is_told_once_per_mode() -> None:

@@ -123,7 +123,7 @@ def test_the_target_dying_early_is_not_taken_for_success() -> None:
     bus.run(1)
     bus.kill("n2")
     bus.run()
-    assert status(bus.result(client)) == ("4", "1")
+    assert status(answer := bus.result(client)) == ("4", "1") and answer.get("st_delegate") == "n1"
 
 
 def test_a_silent_peer_does_not_stop_it() -> None:

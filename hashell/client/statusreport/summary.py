@@ -69,9 +69,9 @@ def write_summary(facts: Facts, out: Outline) -> None:
             out.blank()
         return
     out.begin("Cluster Summary")
-    _pair(out, "Stack", f"{head.stack} (Pacemaker is {head.daemons})" if head.daemons else head.stack)
+    _pair(out, "Stack", head.stack, *((" (", f"Pacemaker is {head.daemons}", ")") if head.daemons else ()))
     _write_dc(facts, head, out)
-    _pair(out, "Last updated", head.updated + (f" on {facts.host}" if facts.host else ""))
+    _pair(out, "Last updated", head.updated, *((" on ", facts.host) if facts.host else ()))
     changed = head.changed
     for word, value in (("by", head.user), ("via", head.client), ("on", head.origin)):
         if value:
@@ -95,8 +95,9 @@ def _write_mode(facts: Facts, out: Outline) -> None:
         out.text("  The cluster will keep all resources stopped")
 
 
-def _pair(out: Outline, name: str, value: str, gap: str = " ") -> None:
-    out.item(f"{name}:{gap}{value}", spans=[("bold", f"{name}: "), ("", value)])
+def _pair(out: Outline, name: str, *value: str, gap: str = " ") -> None:
+    """A name and a value, whose pieces are spans of their own on a page."""
+    out.item(f"{name}:{gap}{''.join(value)}", spans=[("bold", f"{name}: "), *(("", piece) for piece in value)])
 
 
 def _write_dc(facts: Facts, head: Head, out: Outline) -> None:

@@ -18,7 +18,7 @@ RETRY_SECONDS = 1.0
 PULSE_SECONDS = 0.5
 PATIENCE_SECONDS = 1.0
 #: After reading a look that took t seconds of computing the feed rests for this many times t.
-REST = 1.5
+REST = 2.0
 
 
 class ShotSource(Protocol):

@@ -7,7 +7,7 @@ import json
 from lxml import etree
 
 from hashell.client.simulation.survive import Outcome, Survival, rank
-from hashell.client.simulation.survivetext import table_json, table_lines
+from hashell.client.simulation.survivetext import table_data, table_lines
 from hashell.model.dates import from_epoch
 from hashell.model.xmltext import parse
 from tests.stack.pengine.cibs import NOW, cib, clone, group, monitor, primitive, ran, state
@@ -102,6 +102,6 @@ def test_table_and_json() -> None:
     lines = table_lines(survival, ranked)
     assert lines[0] == "3 losses of one node and 1 failure of a resource: nothing is down in any of them."
     assert lines[2:4] == ["   case        moved", ">  loss of n1  web n1 -> n2"]
-    data = json.loads(table_json(survival, ranked))
+    data = json.loads(json.dumps(table_data(survival, ranked)))
     assert data["cases"][-1]["moved"] == [{"resource": "web", "from": "n1", "to": "n2"}]
     assert data["cases"][-1]["worst"] is True

@@ -292,6 +292,16 @@ have been replaced. "same, other order": the same lines; which node wrote its hi
 """
 
 
+#: What is known of a difference that comes and goes: a part of the command -> why.
+_EXPLAINED = {
+    'rsc="absent"': (
+        "the status that is shown with the refusal: a probe that found the resource active after a refresh is recorded "
+        "without the digests of its parameters while the original has not read the agent's metadata again; here it "
+        "always has them"
+    ),
+}
+
+
 def table(commands: list[str], theirs: list[Answer], ours: list[Answer]) -> str:
     """A line for each command, with the lines that differ."""
     lines = []
@@ -299,6 +309,8 @@ def table(commands: list[str], theirs: list[Answer], ours: list[Answer]) -> str:
         found = difference(left, right)
         changed = [line for line in found if line[:1] in "+-e" and not line.startswith(("+++", "---"))]
         said = "<br>".join(f"`{line}`" for line in changed) if found else "same"
+        if found:
+            said = next((why for part, why in _EXPLAINED.items() if part in command), said)
         if reordered(left, right):
             said = "same, other order"
         lines.append(f"| `{command.replace('|', chr(92) + '|')}` | {said.replace('|', chr(92) + '|')} |\n")

@@ -68,6 +68,7 @@ class AttrdCore:
     ) -> None:
         self.node, self.node_id = node, node_id
         self.know(known or {})
+        self._unplaced: set[str] = set()  #: nodes of values that were not written, as the nodes had no id yet
         self.table = AttributeTable()
         self.members: dict[str, str] = {}  #: node id by name of the active members
         self.writer: str | None = None
@@ -193,6 +194,7 @@ class AttrdCore:
                 effects += self._peer_lost(name, now)
         if self._is_writer() and any(name not in before and name != self.node for name in self.members):
             effects.append(self._send_list(messages.sync_response(list(self.table))))
+        effects += self._write_placed()
         return effects + self._elected(self.election.check(list(self.members)), now)
 
     def _peer_lost(self, name: str, now: float) -> list[Effect]:
@@ -430,8 +432,9 @@ class AttrdCore:
         if not self._is_writer() or not self._cib_up or attribute.writing:
             return []
         attribute.changed = False
-        ids = {**self.known, **{name.lower(): ident for name, ident in self.members.items()}}
+        ids = self._ids()
         commands = write_commands(attribute, ids)
+        self._unplaced |= {host.lower() for host in attribute.values} - ids.keys()
         if not commands:
             return []
         self._write_number += 1
@@ -440,6 +443,20 @@ class AttrdCore:
         for command in commands:
             command.set("cib_callid", str(self._write_number))
         return [*news(attribute), CibCommit(self._write_number, tuple(commands), attribute.user)]
+
+    def _ids(self) -> dict[str, str]:
+        return {**self.known, **{name.lower(): ident for name, ident in self.members.items()}}
+
+    def _write_placed(self) -> list[Effect]:
+        """Write what was left out because its node had no id, as far as it has one now."""
+        placed = self._unplaced & self._ids().keys()
+        self._unplaced -= placed
+        effects: list[Effect] = []
+        for attribute in self.table:
+            if self._is_writer() and placed & {host.lower() for host in attribute.values}:
+                attribute.changed = True
+                effects += self._write(attribute)
+        return effects
 
     def cib_connected(self, now: float) -> list[Effect]:
         """Writes that were on their way are lost; the writer writes everything."""

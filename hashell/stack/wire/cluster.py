@@ -237,8 +237,8 @@ class ClusterLink:
         """The node list was changed: a node of it may come, or be there already."""
         if not self._up:
             return
-        self.names = {**names, self.nodeid: self.name}
-        if self.peers.list_names(self.names):
+        before, self.names = self.names, {**names, self.nodeid: self.name}
+        if self.peers.list_names(self.names) or self.names != before:
             self._on_peers(self.peers.online(), [], [])
 
     def _quorum_changed(self, event: quorum.Notification) -> None:

@@ -51,6 +51,16 @@ def test_values_of_other_nodes_and_remote_nodes(net):
     assert net.written("a") == {"3": "x", "far": "y"}
 
 
+def test_a_value_of_a_node_that_is_listed_later_is_written_then(net):
+    net["n1"].set("a", "z", attr_host="Stranger")
+    assert net.written("a") == {}
+    for node in net.nodes.values():
+        node.core.know({"stranger": "9"})
+        node.run(node.core.peers(list(node.core.members.items()), 0.0))
+    net.settle()
+    assert net.written("a") == {"9": "z"}
+
+
 def test_counting(net):
     for _ in range(2):
         net["n1"].set("f", "value++")

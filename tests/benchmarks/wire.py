@@ -12,7 +12,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.lab import peerlab
 from tests.lab.peerlab import Host, wait_for
@@ -54,14 +54,6 @@ MEASURES = (
 )
 
 
-@dataclass
-class Side:
-    """What one cluster took, by line."""
-
-    name: str
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
 def main(_runs: int = _RUNS) -> int:
     """Print the table; 0 when it could be measured."""
     if reason := peerlab.missing():
@@ -76,28 +68,29 @@ def main(_runs: int = _RUNS) -> int:
     ours, theirs = sides
     print(f"\n{'the tools of Pacemaker, seconds':<40}{'ours':>9}{'theirs':>9}{'ratio':>8}")
     for measure in MEASURES:
-        one, two = ours.seconds[measure.name], theirs.seconds[measure.name]
+        one, two = ours[measure.name], theirs[measure.name]
         print(f"{measure.name:<40}{one:>9.2f}{two:>9.2f}{one / two:>8.2f}")
     return 0
 
 
-def _measured(name: str, up: Callable[[int], list[Host]]) -> Side:
+def _measured(name: str, up: Callable[[int], list[Host]]) -> dict[str, float]:
+    """Seconds of each line."""
     peerlab.down()
     host = up(3)[0]
     wait_for("three nodes online", lambda: "Online: [ node1 node2 node3 ]" in host.run("crm_mon", "-1").stdout, 240)
     host.write("/root/config.crm", _CONFIG)
     host.run("crm", "-F", "configure", "load", "update", "/root/config.crm", timeout=180, check=True)
     wait_for("the resources started", lambda: host.run("crm_mon", "-1").stdout.count("Started") == 20, 180)
-    side = Side(name)
+    seconds: dict[str, float] = {}
     entering = statistics.median(_timed(host, "true") for _ in range(_RUNS))
     for measure in MEASURES:
         if measure.before:
             host.run("sh", "-c", measure.before, timeout=120, check=True)
         loop = f"set -e; for i in $(seq {measure.count}); do {measure.command} >/dev/null; done"
         runs = _RUNS if measure.count <= 20 else 1
-        side.seconds[measure.name] = statistics.median(_loop(host, loop, measure) for _ in range(runs)) - entering
-        print(f"  {name}: {measure.name}: {side.seconds[measure.name]:.2f} s", flush=True)
-    return side
+        seconds[measure.name] = statistics.median(_loop(host, loop, measure) for _ in range(runs)) - entering
+        print(f"  {name}: {measure.name}: {seconds[measure.name]:.2f} s", flush=True)
+    return seconds
 
 
 def _loop(host: Host, loop: str, measure: Measure) -> float:

@@ -25,13 +25,19 @@ async def gather(cluster: Cluster, display: Display, request: str) -> Facts:
     Raises HashellError when the CIB cannot be had.
     """
     facts = facts_of(await cluster.cib(), display, int(time.time()), request)
-    if cluster.live:
-        facts.daemons, facts.host = "running", getattr(cluster, "node_name", "") or socket.gethostname()
-        try:
-            facts.fencing = await cluster.fencing_history()
-        except HashellError:
-            facts.fencing = []
+    await take_live(facts, cluster)
     return facts
+
+
+async def take_live(facts: Facts, cluster: Cluster) -> None:
+    """Give the facts what only a running cluster knows: its host, its daemons, and the fencer's history."""
+    if not cluster.live:
+        return
+    facts.daemons, facts.host = "running", getattr(cluster, "node_name", "") or socket.gethostname()
+    try:
+        facts.fencing = await cluster.fencing_history()
+    except HashellError:
+        facts.fencing = []
 
 
 def facts_of(cib: etree._Element, display: Display, now: int, request: str = "hashell monitor --once") -> Facts:

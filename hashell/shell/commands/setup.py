@@ -112,8 +112,9 @@ def init(session: Session, words: list[str]) -> ExitCode:
 
 def _is_of(old: CorosyncText, addresses: list[str], hosts: list[str]) -> bool:
     """Whether that cluster has this machine, with these addresses, and the hosts already."""
-    own = [of_link.get(this_machine(), "") for of_link in old.links().values()]
-    return own == addresses and all(host in str(old) for host in hosts)
+    links = old.links().values()
+    known = {*old.names(), *(address for of_link in links for address in of_link.values())}
+    return [of_link.get(this_machine(), "") for of_link in links] == addresses and known.issuperset(hosts)
 
 
 def _again(session: Session, settings: NodeSettings, name: str) -> ExitCode:

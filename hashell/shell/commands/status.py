@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
@@ -16,7 +15,6 @@ from hashell.shell.diagnostics import WrongArguments
 from hashell.shell.session import Session
 
 if TYPE_CHECKING:
-    from hashell.client.board import FencingView
     from hashell.client.view.display import Display
 
 #: The words of the language specification (section 8) and what they are to crm_mon; options of crm_mon stand as well.
@@ -44,8 +42,9 @@ def status(session: Session, words: list[str]) -> None:
     facts = Facts(cib=session.run(cluster.cib()), display=display, now=int(time.time()),
                   request=" ".join(["hashell", "status", *words]))
     if cluster.live:
-        facts.daemons, facts.host = "running", getattr(cluster, "node_name", "") or socket.gethostname()
-        facts.fencing = _fencing(session)
+        from hashell.client.statusreport.gather import take_live
+
+        session.run(take_live(facts, cluster))
     _show(session, facts, form)
 
 
@@ -65,14 +64,6 @@ class _Options(argparse.ArgumentParser):
 def _unknown_option(problem: str) -> HashellError:
     usage = f"status [{'|'.join((*_OPTIONS, *_FORMS))}]"
     return HashellError(WrongArguments(command="status", problem=problem, usage=usage))
-
-
-def _fencing(session: Session) -> list[FencingView]:
-    """Without a fencer the rest of the status is still to be had."""
-    try:
-        return session.run(session.cluster().fencing_history())
-    except HashellError:
-        return []
 
 
 def _show(session: Session, facts: Facts, form: str) -> None:

@@ -434,7 +434,8 @@ class AttrdCore:
         attribute.changed = False
         ids = self._ids()
         commands = write_commands(attribute, ids)
-        self._unplaced |= {host.lower() for host in attribute.values} - ids.keys()
+        named_only = {v.host.lower() for v in attribute.values.values() if not (v.is_remote or v.node_id)}
+        self._unplaced |= named_only - ids.keys()
         if not commands:
             return []
         self._write_number += 1

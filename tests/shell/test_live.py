@@ -37,6 +37,7 @@ def _use(live: Hashell, tmp_path: Path) -> None:
     assert live("-w", "cluster", "wait_for_startup", "60").code == 0
     loaded = live("-w", "configure", "load", "update", str(script))
     assert loaded.code == 0 and "settled" in loaded.out, loaded.err
+    assert " on node1\n" in live("status").out
     board = json.loads(live("status", "json").out)
     assert {r["id"]: [n["name"] for n in r.get("nodes", ())] for r in board["resources"]}["p"] == ["node1"], board
     assert "running on: node1" in live("resource", "locate", "p").out

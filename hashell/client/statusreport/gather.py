@@ -33,7 +33,8 @@ async def take_live(facts: Facts, cluster: Cluster) -> None:
     """Give the facts what only a running cluster knows: its host, its daemons, and the fencer's history."""
     if not cluster.live:
         return
-    facts.daemons, facts.host = "running", getattr(cluster, "node_name", "") or socket.gethostname()
+    settings = getattr(cluster, "settings", None)  # of an embedded node, which is not what the machine is called
+    facts.daemons, facts.host = "running", (settings.name if settings else "") or socket.gethostname()
     try:
         facts.fencing = await cluster.fencing_history()
     except HashellError:

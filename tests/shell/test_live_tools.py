@@ -62,7 +62,7 @@ def test_move_waits_and_leaves_nothing() -> None:
 
 def test_move_keep_stays_and_ban_goes() -> None:
     goal = other("p")
-    assert run("resource", "move", "p", goal, "--keep").code == 0
+    assert run("-w", "resource", "move", "p", goal, "--keep").code == 0
     assert f"location cli-prefer-p p role=Started inf: {goal}" in run("configure", "show").out
     assert "left over" in run("status").out
     assert run("-w", "resource", "clear", "p").code == 0
@@ -70,7 +70,7 @@ def test_move_keep_stays_and_ban_goes() -> None:
     assert banned.code == 0 and f"away from {goal}" in banned.out, banned.err
     assert goal not in run("resource", "locate", "p").out
     assert "cli-" not in run("configure", "show").out
-    assert run("resource", "move", "p", goal, "--lifetime", "PT1H").code == 0
+    assert run("-w", "resource", "move", "p", goal, "--lifetime", "PT1H").code == 0
     assert "date lt" in run("configure", "show").out
     assert run("-w", "resource", "clear", "p").code == 0
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check fuzz lab lab-smoke bench conformance simulation setup clean
+.PHONY: demo test check fuzz lab lab-smoke bench conformance simulation simulation-ring setup clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,10 @@ check: setup
 
 simulation: setup
 	HASHELL_SEEDS=$${HASHELL_SEEDS:-1000} $(PYTEST) -q -n $${HASHELL_JOBS:-2} --timeout=3000 tests/simulation
+
+# Rings alone, two thousand seeds: what every change has to pass. A night: HASHELL_SEEDS=100000 make simulation-ring
+simulation-ring: setup
+	HASHELL_SEEDS=$${HASHELL_SEEDS:-2000} $(PYTEST) -q -n $${HASHELL_JOBS:-2} --timeout=3000 tests/simulation/test_ring.py
 
 # Random and damaged packets against a ring: ten million by default, with progress.
 fuzz: setup

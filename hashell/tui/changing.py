@@ -8,7 +8,7 @@ from hashell.client.board import NodeView, ResourceView
 from hashell.model.diagnostics import HashellError
 from hashell.tui.base import MonitorBase
 from hashell.tui.dialogs import Choose, Confirm, TypeName
-from hashell.tui.operator import Order, undo_of
+from hashell.tui.operator import Change, Order
 
 
 class ChangeActions(MonitorBase):
@@ -38,14 +38,13 @@ class ChangeActions(MonitorBase):
         operator = view.watched.operator
         assert operator is not None
         try:
-            await operator.carry_out(order)
+            change = await operator.carry_out(order)
         except HashellError as error:
             self.notify(str(error), severity="error", timeout=10)
             return
-        undo = undo_of(order)
-        if undo is not None:
-            view.done.append(order)
-        self.notify(f"done: {question.rstrip('?')}" + ("  (z takes it back)" if undo else ""))
+        if change is not None:
+            view.done.append(change)
+        self.notify(f"done: {question.rstrip('?')}" + ("  (z takes it back)" if change else ""))
         self.feeds[self.views.index(view)].look_again()
 
     def ask_and_run(self, command: str) -> None:
@@ -200,19 +199,24 @@ class ChangeActions(MonitorBase):
             self.warn("there is nothing to take back")
             return
         last = self.view.done[-1]
-        back = undo_of(last)
-        assert back is not None
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.view.done.remove(last)
-                self.run_worker(self._take_back(back))
+                self.run_worker(self._take_back(last))
 
-        what = " ".join(filter(None, (last.verb, last.subject or "cluster", last.argument)))
-        how = " ".join(filter(None, (back.verb, back.subject or "cluster", back.argument)))
-        self.push_screen(Confirm(f"Take back: {what}?", f"By: {how}"), answered)
+        what = " ".join(filter(None, (last.order.verb, last.order.subject or "cluster", last.order.argument)))
+        self.push_screen(Confirm(f"Take back: {what}?", "What it changed is put back as it was before."), answered)
 
-    async def _take_back(self, order: Order) -> None:
-        await self._carry_out(order, f"{order.verb} {order.subject or 'cluster'}")
-        if self.view.done and self.view.done[-1] == order:
-            self.view.done.pop()
+    async def _take_back(self, change: Change) -> None:
+        view = self.view
+        operator = view.watched.operator
+        assert operator is not None
+        try:
+            await operator.take_back(change)
+        except HashellError as error:
+            self.notify(str(error), severity="error", timeout=10)
+            return
+        finally:
+            view.done.remove(change)
+        self.notify(f"taken back: {change.order.verb} {change.order.subject or 'cluster'}")
+        self.feeds[self.views.index(view)].look_again()

@@ -9,13 +9,17 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hashell.client.changes import Cib
 from hashell.client.cluster import Cluster, open_cluster
 from hashell.client.diagnostics import Refused
 from hashell.client.source import FileSource, Source
 from hashell.model.diagnostics import HashellError
+from hashell.model.threeway import merge
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 #: Seconds that a command of a story may take.
 COMMAND_SECONDS = 120.0
@@ -30,10 +34,23 @@ class Order:
     argument: str = ""
 
 
+@dataclass(frozen=True)
+class Change:
+    """An order that was carried out, with the CIB before and after it: all that it takes to take it back."""
+
+    order: Order
+    before: etree._Element
+    after: etree._Element
+
+
 class Operator(Protocol):
     """The changes the monitor can ask for; each raises HashellError with the reason when it is refused."""
 
-    async def carry_out(self, order: Order) -> None: ...
+    async def carry_out(self, order: Order) -> Change | None:
+        """What can be taken back; None where there is no way back."""
+
+    async def take_back(self, change: Change) -> None:
+        """Put back what a change made different, as it was before, and leave alone what others did since."""
 
     async def run(self, command: str) -> str:
         """A command of the shell; its output."""
@@ -45,17 +62,30 @@ class ClusterOperator:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    async def carry_out(self, order: Order) -> None:
+    async def carry_out(self, order: Order) -> Change | None:
         edit = _edit(order)
         cluster = await open_cluster(self._source)
         try:
-            if edit is not None:
-                old = await cluster.cib()
-                changed = Cib(copy.deepcopy(old))
-                edit(changed)
-                await cluster.commit(old, changed.root)
-            else:
+            if edit is None:
                 await _order_daemons(cluster, order)
+                return None
+            old = await cluster.cib()
+            changed = Cib(copy.deepcopy(old))
+            edit(changed)
+            await cluster.commit(old, changed.root)
+            return Change(order, old, changed.root)
+        finally:
+            await cluster.close()
+
+    async def take_back(self, change: Change) -> None:
+        cluster = await open_cluster(self._source)
+        try:
+            current = await cluster.cib()
+            merged = merge(change.after, change.before, current)
+            if merged is None:
+                what = " ".join(filter(None, (change.order.verb, change.order.subject)))
+                raise HashellError(Refused(what=f"taking back {what}", reason="the same was changed again since"))
+            await cluster.commit(current, merged)
         finally:
             await cluster.close()
 
@@ -135,14 +165,3 @@ async def _order_daemons(cluster: Cluster, order: Order) -> None:
         await cluster.confirm_fenced(order.subject)
     else:
         raise HashellError(Refused(what=order.verb, reason="it is not known"))
-
-
-def undo_of(order: Order) -> Order | None:
-    """The order that takes another one back; None where there is no way back."""
-    back = {"move": "clear", "ban": "clear", "start": "stop", "stop": "start", "promote": "demote",
-            "demote": "promote"}  # fmt: skip
-    if order.verb in back:
-        return Order(back[order.verb], order.subject)
-    if order.verb in ("standby", "maintenance"):
-        return Order(order.verb, order.subject, "off" if order.argument == "on" else "on")
-    return None

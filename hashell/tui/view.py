@@ -7,11 +7,11 @@ from collections import deque
 
 from hashell.client.monitor.events import Event, events_between, events_of
 from hashell.client.monitor.operations import OperationLog
-from hashell.client.monitor.problems import Problem, problems_of
+from hashell.client.monitor.problems import Problem, dated, problems_of
 from hashell.client.monitor.snapshot import Snapshot
 from hashell.client.source import LiveSource
 from hashell.tui.boardrows import Folds, RowCache
-from hashell.tui.operator import Order
+from hashell.tui.operator import Change
 from hashell.tui.sources import Watched
 
 #: Events that are kept.
@@ -30,7 +30,7 @@ class ClusterView:
         self.folds = Folds()
         self.row_cache = RowCache()
         self.operations = OperationLog()
-        self.done: list[Order] = []  #: what was carried out and can be taken back, newest last
+        self.done: list[Change] = []  #: what was carried out and can be taken back, newest last
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._fed = False
 
@@ -73,7 +73,7 @@ class ClusterView:
         return log
 
     def problems(self) -> list[Problem]:
-        return problems_of(self.shown.board)
+        return dated(problems_of(self.shown.board), self.events())
 
     def show(self, shot: Snapshot | None, position: int | None = None) -> None:
         """Show something else than the present; None is the present."""

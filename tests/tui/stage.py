@@ -16,7 +16,7 @@ from hashell.client.monitor.ring import LinkView, MemberView, RingView
 from hashell.client.monitor.snapshot import Snapshot, snapshot_of
 from hashell.model.diagnostics import HashellError
 from hashell.tui.app import Monitor
-from hashell.tui.operator import Order
+from hashell.tui.operator import Change, Order
 from hashell.tui.past import Past
 from hashell.tui.sources import Watched
 from tests.tui.clusters import cluster
@@ -58,13 +58,20 @@ class Recorder:
 
     def __init__(self) -> None:
         self.orders: list[Order] = []
+        self.taken_back: list[Order] = []
         self.commands: list[str] = []
         self.refuse = False
 
-    async def carry_out(self, order: Order) -> None:
+    async def carry_out(self, order: Order) -> Change | None:
         if self.refuse:
             raise HashellError(Refused(what=order.verb, reason="the cluster says no"))
         self.orders.append(order)
+        return None if order.verb in ("fence", "confirm", "cleanup", "refresh") else Change(order, cluster(), cluster())
+
+    async def take_back(self, change: Change) -> None:
+        if self.refuse:
+            raise HashellError(Refused(what=change.order.verb, reason="the cluster says no"))
+        self.taken_back.append(change.order)
 
     async def run(self, command: str) -> str:
         self.commands.append(command)

@@ -13,7 +13,7 @@ from hashell.shell.records import stored_records
 from hashell.tui.app import Monitor
 from hashell.tui.commands import COMMANDS, TABS, help_lines
 from hashell.tui.dialogs import Choose, Confirm, Help, TypeName
-from hashell.tui.operator import Order, undo_of
+from hashell.tui.operator import Order
 from hashell.tui.past import Past
 from hashell.tui.storyview import Page, StoryView
 from tests.tui.clusters import cluster
@@ -211,7 +211,7 @@ async def _undo(stage: Stage, app: Monitor, pilot: Pilot[int]) -> None:
     await press(pilot, "T", "y")
     await until(pilot, lambda: len(app.view.done) == 1)
     await press(pilot, "z", "y")
-    await until(pilot, lambda: stage.operator.orders == [Order("stop", "db"), Order("start", "db")])
+    await until(pilot, lambda: stage.operator.taken_back == [Order("stop", "db")])
     await until(pilot, lambda: not app.view.done)
 
 
@@ -271,10 +271,3 @@ async def test_a_read_only_monitor_changes_nothing() -> None:
                 assert len(app.screen_stack) == 1, command
         assert not stage.operator.orders
         assert "read-only" in header(app)
-
-
-def test_undo_of_an_undo_is_the_order_where_both_ways_exist() -> None:
-    for order in (Order("start", "a"), Order("standby", "n", "on"), Order("maintenance", "", "off")):
-        back = undo_of(order)
-        assert back is not None and undo_of(back) == order
-    assert undo_of(Order("fence", "n")) is None

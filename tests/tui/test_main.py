@@ -26,6 +26,15 @@ def source(tmp_path: Path) -> FileSource:
     return FileSource(path)
 
 
+def configuration(text: str) -> bytes:
+    """The configuration of a CIB, without the empty sets that a deleted last value leaves."""
+    root = etree.fromstring(text.encode(), etree.XMLParser(remove_blank_text=True)).find("configuration")
+    assert root is not None
+    for block in root.xpath("//instance_attributes[not(*)]|//meta_attributes[not(*)]"):
+        block.getparent().remove(block)
+    return etree.tostring(root, method="c14n", with_tail=False)
+
+
 @pytest.mark.parametrize(("order", "expected"), [
     (Order("move", "ip", "node2"), 'id="cli-prefer-web"'),
     (Order("ban", "db", "node3"), 'id="cli-ban-db-on-node3"'),
@@ -39,6 +48,34 @@ def source(tmp_path: Path) -> FileSource:
 async def test_orders_change_the_configuration(source: FileSource, order: Order, expected: str) -> None:
     await ClusterOperator(source).carry_out(order)
     assert expected in source.path.read_text()
+
+
+@pytest.mark.parametrize("order", [
+    Order("move", "ip", "node2"), Order("ban", "db", "node3"), Order("stop", "db"), Order("start", "db"),
+    Order("clear", "db"), Order("standby", "node1", "on"), Order("maintenance", "", "on"),
+    Order("demote", "disk-clone"),
+])  # fmt: skip
+async def test_what_is_taken_back_is_as_it_was_and_the_rest_stays(source: FileSource, order: Order) -> None:
+    operator = ClusterOperator(source)
+    await operator.carry_out(Order("maintenance", "ip", "on"))
+    before = source.path.read_text()
+    change = await operator.carry_out(order)
+    assert change is not None and configuration(source.path.read_text()) != configuration(before)
+    await operator.carry_out(Order("standby", "node3", "on"))
+    await operator.take_back(change)
+    await operator.carry_out(Order("standby", "node3", "off"))
+    assert configuration(source.path.read_text()) == configuration(before)
+
+
+async def test_what_was_changed_again_is_not_taken_back(source: FileSource) -> None:
+    operator = ClusterOperator(source)
+    change = await operator.carry_out(Order("stop", "db"))
+    await operator.carry_out(Order("maintenance", "db", "on"))
+    before = source.path.read_text()
+    assert change is not None
+    with pytest.raises(HashellError, match="changed again since"):
+        await operator.take_back(change)
+    assert source.path.read_text() == before
 
 
 async def test_clear_and_back_from_standby(source: FileSource) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from hashell.client.board import Board
+
+if TYPE_CHECKING:
+    from hashell.client.monitor.events import Event
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,19 @@ def clock(epoch: float, now: float) -> str:
     moment = datetime.datetime.fromtimestamp(epoch)
     same = moment.date() == datetime.datetime.fromtimestamp(now).date()
     return moment.strftime("%H:%M:%S" if same else "%Y-%m-%d %H:%M")
+
+
+def dated(problems: Iterable[Problem], events: Sequence[Event]) -> list[Problem]:
+    """The problems with the time of the last bad event about their subject, where they have no time of their own."""
+    bad = {_topic(e.kind, e.subject, e.text): e.when for e in events if e.bad}
+    return [p if p.since else replace(p, since=int(bad.get(_topic(p.kind, p.subject, p.text), 0))) for p in problems]
+
+
+def _topic(kind: str, subject: str, text: str) -> tuple[str, str]:
+    """What a problem and an event have to share for the one to date from the other."""
+    if kind != "cluster":
+        return kind, subject
+    return kind, next((word for word in ("no DC", "quorum") if word in text), text)
 
 
 def problems_of(board: Board) -> list[Problem]:

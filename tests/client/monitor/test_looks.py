@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hashell.client.board import FencingView
 from hashell.client.monitor.events import events_between, events_of
 from hashell.client.monitor.operations import OperationLog
-from hashell.client.monitor.problems import problems_of
+from hashell.client.monitor.problems import dated, problems_of
 from hashell.client.monitor.snapshot import snapshot_of
 from hashell.client.monitor.story import element_story, node_story, resource_story
 from hashell.client.monitor.whatif import fail_resource, lose_node
@@ -39,6 +41,18 @@ def test_problems_are_worst_first_and_say_who_waits() -> None:
     assert found[0].since == 1_700_000_090
     assert [p.subject for p in found[1:3]] == ["db", "cli-prefer-db"]
     assert "the database is gone" in found[1].text
+
+
+def test_a_problem_dates_from_what_was_seen_to_happen() -> None:
+    old, new = (snapshot_of(cib, when=NOW).board for cib in (cluster(), cluster(web_on=2, lost=1)))
+    new = replace(new, have_quorum=False)
+    events = [*events_between(old, new, NOW - 60), *events_between(new, new, NOW)]
+    since = {p.text: p.since for p in dated(problems_of(new), events)}
+    assert since["node node1 is offline"] == since["this partition has no quorum"] == int(NOW - 60)
+    disabled = replace(new, stonith_enabled=False, dc="")
+    since = {p.text: p.since for p in dated(problems_of(disabled), events)}
+    assert since["no DC elected: no decisions are being made"] == 0
+    assert all(when == 0 for text, when in since.items() if "disabled" in text)
 
 
 def test_durations_are_sorted_by_how_near_the_timeout_is() -> None:

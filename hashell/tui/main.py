@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     source.add_argument("-x", "--file", metavar="FILE", default="", help="a CIB file")
     source.add_argument("-p", "--inputs", metavar="FOLDER", default="", help="a folder of saved policy inputs")
     source.add_argument("-C", "--cluster", metavar="WHAT", action="append", default=[],
-                        help="a node name, CIB file or folder of policy inputs; several are shown side by side")
+                        help="ssh:HOST, a node name, a CIB file or a folder of policy inputs; several side by side")
     look = parser.add_argument_group("how to look")
     look.add_argument("--theme", default="", help="colours; `safe` can be told apart by everyone")
     look.add_argument("--read-only", action="store_true", help="no actions")
@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     web.add_argument("--actions", action="store_true", help="allow actions in the browser")
     once = parser.add_argument_group("print once")
     once.add_argument("-1", "--once", action="store_true", help="print the status and end")
+    once.add_argument("--stream", action="store_true", help="print every change, for a monitor elsewhere (ssh:HOST)")
     once.add_argument("--output-as", choices=("text", "json", "xml", "html"), default="text")
     add_options(once)
     return parser
@@ -57,6 +58,10 @@ def main(argv: list[str]) -> int:
             from hashell.tui.once import print_once
 
             return print_once(single_source(options), options, " ".join(["hashell monitor", *argv]))
+        if options.stream:
+            from hashell.tui.stream import stream
+
+            return stream(single_source(options))
         if options.web:
             from hashell.tui.web import serve
 

@@ -1,4 +1,4 @@
-"""What the monitor can look at: a live cluster, a CIB file, a folder of saved policy inputs."""
+"""What the monitor can look at: a live cluster, here or elsewhere, a CIB file, a folder of saved policy inputs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from pathlib import Path
 
 from hashell.client.board import FencingView
 from hashell.client.cluster import Cluster, open_cluster
+from hashell.client.diagnostics import Refused
 from hashell.client.monitor.reader import Reader
 from hashell.client.monitor.ring import RingView, read_ring
 from hashell.client.monitor.snapshot import Snapshot, snapshot_of
 from hashell.client.source import FileSource, LiveSource, Source, embedded_dir, embedded_nodes, find_source
+from hashell.model.diagnostics import HashellError
 from hashell.tui.feed import ShotSource
 from hashell.tui.operator import ClusterOperator, Operator
 from hashell.tui.past import Past, past_in, past_of
+from hashell.tui.remote import PREFIX, connect_by_ssh
 
 #: The fencer and the ring are asked at most this often, in seconds.
 SIDE_SECONDS = 2.0
@@ -130,8 +133,21 @@ def watched_folder(folder: Path) -> Watched:
     return Watched(f"inputs of {folder}", connect, None, past)
 
 
+def watched_host(host: str) -> Watched:
+    """Raises HashellError for what is no host."""
+    if not host or host.startswith("-"):
+        raise HashellError(Refused(what=f"{PREFIX}{host}", reason=f"a host is missing: {PREFIX}[USER@]HOST"))
+
+    async def connect() -> ShotSource:
+        return await connect_by_ssh(host)
+
+    return Watched(host, connect, None)
+
+
 def watched_word(word: str) -> Watched:
-    """A word of --cluster: a folder of inputs, a CIB file, or the name of a node. Raises HashellError."""
+    """A word of --cluster: ssh:HOST, a folder of inputs, a CIB file, or the name of a node. Raises HashellError."""
+    if word.startswith(PREFIX):
+        return watched_host(word.removeprefix(PREFIX))
     path = Path(word)
     if path.is_dir():
         return watched_folder(path)

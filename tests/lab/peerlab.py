@@ -109,7 +109,7 @@ class Host:
     def run(self, *command: str, timeout: float = 60, check: bool = False) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
             [str(PEERLAB), "run", str(self.number), *command],
-            capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False,
+            capture_output=True, text=True, errors="replace", timeout=timeout, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
         if check and result.returncode:
             raise LabError(f"{self.name}: {' '.join(command)}: {result.stderr.strip() or result.stdout.strip()}")

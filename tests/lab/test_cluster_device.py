@@ -13,10 +13,15 @@ from tests.lab.test_cluster_join import CONF, online, shell, votes
 def hosts(lab: None) -> list[Host]:
     """node1 and node2 without a cluster, node3 with the quorum server."""
     made = admin.boot(3)
-    command = "mkdir -p /run/corosync-qnetd; setsid corosync-qnetd -f -s off >/root/qnetd.out 2>&1 </dev/null &"
+    command = "mkdir -p /run/corosync-qnetd; setsid corosync-qnetd -f -s req >/root/qnetd.out 2>&1 </dev/null &"
     made[2].run("sh", "-c", command, check=True)
     wait_for("the quorum server", lambda: made[2].run("corosync-qnetd-tool", "-s").returncode == 0, 30)
     return made
+
+
+def secured(server: Host) -> int:
+    """How many nodes have shown a certificate that the server signed."""
+    return server.run("corosync-qnetd-tool", "-l", "-v").stdout.count("Yes (client certificate verified)")
 
 
 def test_a_cluster_gets_a_quorum_device(hosts: list[Host]) -> None:
@@ -34,6 +39,7 @@ def test_a_cluster_gets_a_quorum_device(hosts: list[Host]) -> None:
     wait_for("the vote of the device", lambda: votes(two).get("Total votes") == "3", 90)
     assert votes(two)["Expected votes"] == "3"
     assert 'Cluster "berlin"' in server.run("corosync-qnetd-tool", "-l").stdout
+    assert secured(server) == 2
 
 
 def test_its_vote_keeps_quorum(hosts: list[Host]) -> None:
@@ -64,3 +70,7 @@ def test_a_cluster_of_two_is_made_from_one_machine(hosts: list[Host]) -> None:
     shell(one, "cluster", "init", "-y", "-n", "bonn", "-i", "10.78.0.1", "-N", "node2", "--qnetd-hostname", server.name)
     online(two, "node1", "node2")
     wait_for("the vote of the device", lambda: votes(two).get("Total votes") == "3", 90)
+    assert secured(server) == 2
+    shell(two, "cluster", "remove", "--qdevice")
+    one.run("mv", "/etc/corosync/qnetd", "/root/", check=True)
+    assert "--qdevice-tls off" in shell(two, "cluster", "init", "qdevice", "--qnetd-hostname", "node1", code=1)

@@ -73,7 +73,7 @@ def test_joining_what_is_no_cluster(hosts: list[Host], words: tuple[str, ...], m
     (("-s", "/dev/sdz"), "sbd devices are not set up by hashell"),
     (("--qdevice-algo", "lms"), "without its server"),
     (("--qnetd-hostname", "node4", "--qdevice-algo", "best"), "is no algorithm"),
-    (("--qnetd-hostname", "node4", "--qdevice-tls", "on"), "corosync-qdevice-net-certutil"),
+    (("--qnetd-hostname", "node4", "--qdevice-tls", "never"), "is no tls"),
     (("-A", "nonsense"), "is not an address"),
 ])
 def test_init_refuses_what_cannot_be(hosts: list[Host], words: tuple[str, ...], message: str) -> None:

@@ -25,18 +25,18 @@ def _clean(lab: None) -> Iterator[None]:
     peerlab.down()
 
 
-def conf(count: int, algorithm: str) -> RingConf:
+def conf(count: int, algorithm: str, tls: str = "off") -> RingConf:
     votes = count - 1 if algorithm == "lms" else 1
     device = ("device {", "model: net", f"votes: {votes}", "timeout: 4000", "sync_timeout: 8000", "net {",
-              f"host: 10.78.0.{qnetd.NUMBER}", "tls: off", f"algorithm: {algorithm}", "}", "}")  # fmt: skip
+              f"host: 10.78.0.{qnetd.NUMBER}", f"tls: {tls}", f"algorithm: {algorithm}", "}", "}")  # fmt: skip
     return RingConf(count, quorum=device)
 
 
 class Stage:
-    def __init__(self, ours: str, algorithm: str) -> None:
-        self.server = qnetd.Server(qnetd.NUMBER)
+    def __init__(self, ours: str, algorithm: str, tls: str = "off") -> None:
+        self.server = qnetd.Server(qnetd.NUMBER, "off" if tls == "off" else "req")
         self.server.boot()
-        self.ring: Ring = up(ours, conf(len(ours), algorithm), start=False, image=extras.image())
+        self.ring: Ring = up(ours, conf(len(ours), algorithm, tls), start=False, image=extras.image())
         self.running: list[RingHost] = []
 
     def _start(self, host: RingHost) -> None:
@@ -96,3 +96,24 @@ def test_quorum_device(ours: str, algorithm: str) -> None:
     mine = perform(ours, algorithm)
     for words, theirs, ours_ in zip(STEPS, original(algorithm, len(ours)), mine):
         assert ours_ == theirs, f"after {words!r}"
+
+
+@pytest.mark.parametrize("ours", ["oo", "or"])
+def test_a_quorum_device_with_certificates(ours: str) -> None:
+    """Pass: with certificates by the original's tools every node is at the server by TLS and has shown its own one;
+    the device counts; a server that returns is found again; a node whose certificates are gone says what to do, has
+    no vote of the device, and the cluster stays quorate."""
+    stage = Stage(ours, "ffsplit", tls="required")
+    qnetd.enrol(stage.server, stage.ring.hosts, "lab")
+    stage.step("all")
+    wait_for("TLS of all", lambda: stage.server.votes().count("(client certificate verified)") == 2, 60)
+    stage.step("server stops")
+    stage.step("server returns")
+    assert stage.server.votes().count("(client certificate verified)") == 2
+    first = stage.ring[1]
+    first.stop()
+    (first.root / qnetd.STORE / qnetd.BUNDLE).unlink()
+    first.start()
+    wait_for("the remedy in the log", lambda: "corosync-qdevice-net-certutil -M" in first.log(), 60)
+    wait_for("both nodes", lambda: (s := first.see()) is not None and s.field("Nodes") == "2", 60)
+    assert (seen := first.see()) is not None and seen.field("Quorate") == "Yes"

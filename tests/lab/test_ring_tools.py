@@ -55,6 +55,9 @@ def play(cast: str, conf: RingConf) -> dict[str, str]:
     host = ring[1]
     if conf.transport == "knet":
         wait_for("links", lambda: "connected" in host.run("corosync-cfgtool", "-n").stdout, 60)
+    else:
+        # The original has no address to show before its first packet has come.
+        wait_for("an address", lambda: "addr\t= 10." in host.run("corosync-cfgtool", "-s").stdout, 60)
     said = {}
     for call in CALLS:
         done = host.run(*call.split())

@@ -26,6 +26,7 @@ def test_the_unit_is_the_one_that_is_shipped() -> None:
     (["-x"], "'-x' is not an option"), (["-n"], "-n needs a value"), (["-t", "tcp"], "'tcp' is no transport"),
     (["--sbd-device=/dev/sdz"], "fence_sbd"), (["--qdevice-port", "5403"], "--qnetd-hostname HOST"),
     (["--qnetd-hostname", "h", "--qdevice-port", "x"], "'x' is not a port"),
+    (["--qnetd-hostname", "h", "--qdevice-tls", "never"], "'never' is no tls"),
     (["csync2"], "does not run 'csync2' alone"),
     (["qdevice"], "which quorum server"), (["--qnetd-hostname", "h", "--qdevice-heuristics", "x"], "no heuristics"),
 ])
@@ -40,7 +41,7 @@ def test_options() -> None:
     assert (options.yes, options.name, options.hosts) == (True, "x", ["a", "b", "c"])
     assert options.addresses == ["eth0", "eth1"] and options.device == {}
     assert parse_options(["qdevice", "--qnetd-hostname=h"], "init").device == {
-        "host": "h", "algorithm": "ffsplit", "tls": "off"}
+        "host": "h", "algorithm": "ffsplit", "tls": "on"}
     with pytest.raises(HashellError):
         parse_options(["--qnetd-hostname=h"], "join")
 

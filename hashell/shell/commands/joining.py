@@ -12,7 +12,7 @@ import time
 from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
-from hashell.shell.commands import device
+from hashell.shell.commands import certificates, device
 from hashell.shell.commands.machines import UNIT, elsewhere, last_line
 from hashell.shell.commands.resource import failed
 from hashell.shell.commands.ringconf import checked
@@ -145,9 +145,11 @@ def _agreed(session: Session, options: InitOptions, plan: list[str]) -> bool:
 def _take_files(settings: NodeSettings, contact: Host, conf: str) -> None:
     """Write the key and the file of the cluster, with nothing left of a former one."""
     key = contact.run(f"cat -- {shlex.quote(str(settings.authkey))}")
+    here = Host(this_machine(), settings, local=True)
     if not runs(settings):
-        set_state_aside(Host(this_machine(), settings, local=True))
+        set_state_aside(here)
     keep(settings.corosync_conf)
+    certificates.take_over(contact, here)
     if key.returncode == 0:
         write_atomically(settings.authkey, key.stdout, mode=0o400)
     elif "secauth: on" in conf or "crypto_cipher" in conf:
@@ -282,7 +284,8 @@ def _forget(manager: Host, name: str) -> None:
 def _delete_files(host: Host) -> None:
     settings = host.settings
     set_state_aside(host)
-    files = " ".join(shlex.quote(str(path)) for path in (settings.corosync_conf, settings.authkey))
+    files = " ".join(shlex.quote(str(path)) for path in (settings.corosync_conf, settings.authkey,
+                                                       certificates.BUNDLE_PATH))
     result = host.run(f"systemctl disable {UNIT} >/dev/null 2>&1; rm -f -- {files}")
     if result.returncode:
         raise failed(f"{host.name}: {last_line(result.stderr)}", f"delete by hand: {files}")

@@ -98,8 +98,11 @@ def init(session: Session, words: list[str]) -> ExitCode:
     others = [Host(host, settings) for host in options.hosts]
     text = checked(_conf(name, {this_machine(): addresses[0], **_addresses_of(others)}, addresses[1:], options),
                    bundled=True)
+    here = Host(this_machine(), settings, local=True)
+    if options.device:
+        device.certify([here, *others], options.device, name)
     keep(settings.corosync_conf)
-    set_state_aside(Host(this_machine(), settings, local=True))
+    set_state_aside(here)
     key = _key(settings)
     write_atomically(settings.corosync_conf, text, mode=0o644)
     for host in others:

@@ -110,7 +110,7 @@ def _check_device(device: dict[str, str]) -> None:
     if "host" not in device:
         raise failed("options of a quorum device without its server", "name it: --qnetd-hostname HOST")
     device.setdefault("algorithm", "ffsplit")
-    device.setdefault("tls", "off")
+    device.setdefault("tls", "on")
     rules = {"algorithm": ("ffsplit", "lms"), "tls": ("on", "off", "required")}
     for key, allowed in rules.items():
         if device[key] not in allowed:
@@ -121,10 +121,6 @@ def _check_device(device: dict[str, str]) -> None:
     port = device.get("port", "5403")
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise failed(f"'{port}' is not a port", "--qdevice-port 5403")
-    if device["tls"] != "off":
-        raise failed("certificates of a quorum device are not made by hashell",
-                     "make them with corosync-qdevice-net-certutil, init with --qdevice-tls off, then: "
-                     "corosync set quorum.device.net.tls on")
 
 
 def address_of(word: str = "", towards: str = "192.0.2.1") -> str:

@@ -13,12 +13,13 @@ def _membership() -> tuple[Command, ...]:
         Command("init", "setup:init", "make a new cluster of this machine", (_WORDS,),
                 "init [-y] [-q] [-n NAME] [-i ADDRESS|INTERFACE]… [-t udpu|udp|knet] [-A IP] [-N HOST]…\n"
                 "     [--qnetd-hostname HOST [--qdevice-algo ffsplit|lms] [--qdevice-port PORT] "
-                "[--qdevice-tie-breaker lowest|highest|ID] [--qdevice-tls off]]\n"
+                "[--qdevice-tie-breaker lowest|highest|ID] [--qdevice-tls on|off|required]]\n"
                 "init qdevice --qnetd-hostname HOST…\ninit --embedded N\n\n"
                 "Writes corosync.conf and the ring's key, here and over ssh on each HOST, starts "
                 "the nodes, and sets\ninitial options. -A gives the cluster an address of its own; --qnetd-hostname a "
                 "quorum device at a machine that\nruns corosync-qnetd, which needs two nodes: init qdevice adds it to "
-                "a cluster that has them. A corosync.conf that was there is kept, and the "
+                "a cluster that has them.\nIts certificates are made there over ssh; --qdevice-tls off does "
+                "without. A corosync.conf that was there is kept, and the "
                 "CIB of a former cluster set aside.\nThe same again changes nothing; a running cluster is never "
                 "replaced.", example="init -y -n office -i 192.0.2.11", needs="machine"),
         Command("join", "joining:join", "take this machine into the cluster of another", (_WORDS,),

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from pathlib import Path
 from typing import Any
 
 from hashell.model.diagnostics import HashellError
 from hashell.stack import effects as common
 from hashell.stack.effects import Effect
+from hashell.stack.qdevice.certificates import FOLDER, tls_context
 from hashell.stack.qdevice.core import Cast, Close, Connect, Qdevice, QdeviceConfig, Secure, Send
 from hashell.stack.qdevice.diagnostics import BadDevice
 from hashell.stack.qdevice.messages import ALGORITHMS
 from hashell.stack.runtime import TimerTable, log_level
 from hashell.stack.settings import NodeSettings
+from hashell.stack.supervisor.preload import restore_tls
 from hashell.stack.wire.corosync import cmap, votequorum
 from hashell.stack.wire.corosync.clients import CfgClient, CmapClient, CorosyncError, VotequorumClient
 
 NAME = "Qdevice"
-TLS_FOLDER = Path("/etc/corosync/qdevice/net/tls")
 _WAIT = 60.0
 TRACK_ALL = cmap.TRACK_ADD | cmap.TRACK_DELETE | cmap.TRACK_MODIFY | cmap.TRACK_PREFIX
 _ALIAS = "Qnetd Server"
@@ -211,7 +211,8 @@ class QdeviceHost:
         core = self._core()
         assert self._writer is not None
         try:
-            context = tls_context(TLS_FOLDER)
+            restore_tls()
+            context = tls_context(FOLDER)
             await self._writer.start_tls(context, server_hostname=_ALIAS)
         except (OSError, ssl.SSLError, ValueError) as error:
             self._close()
@@ -226,14 +227,6 @@ class QdeviceHost:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-
-
-def tls_context(folder: Path) -> ssl.SSLContext:
-    """Certificates as PEM files: ca.pem of the server's authority, node.pem with our certificate and key."""
-    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-    if (folder / "node.pem").exists():
-        context.load_cert_chain(str(folder / "node.pem"))
-    return context
 
 
 async def main(settings: NodeSettings, stop: asyncio.Event) -> int:

@@ -24,7 +24,8 @@ SHARED = (
 
 def import_shared() -> None:
     """Import SHARED and make the memory ready to be shared. Raises ImportError."""
-    # asyncio does without TLS when there is no ssl, and no daemon speaks it: OpenSSL would be a tenth of the memory.
+    # asyncio does without TLS when there is no ssl, and one daemon alone speaks it, some of the time: OpenSSL would be
+    # a tenth of the memory.
     absent = [name for name in ("ssl",) if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
     try:
@@ -34,6 +35,19 @@ def import_shared() -> None:
         for name in absent:
             del sys.modules[name]
     settle()
+
+
+def restore_tls() -> None:
+    """Give asyncio its TLS back in a daemon that speaks it."""
+    import ssl
+    from asyncio import sslproto
+
+    without = [module for name, module in list(sys.modules.items())
+               if name.startswith("asyncio.") and getattr(module, "ssl", ssl) is None]  # fmt: skip
+    for module in without:
+        module.ssl = ssl  # type: ignore[attr-defined]
+    if sslproto in without:
+        importlib.reload(sslproto)  # it has names of its own that it makes from those of ssl
 
 
 def settle() -> None:

@@ -46,8 +46,10 @@ async def _links(client: CfgClient, node: int) -> tuple[LinkView, ...]:
         reply = await client.node_status(node)
     except CorosyncError:
         return ()
+    # Over udpu the answer has one address only, the other node's, at the place of the own one.
     return tuple(
-        LinkView(node, number, link.source, link.destination, bool(link.connected), mtu=link.mtu)
+        LinkView(node, number, link.source if link.destination else "", link.destination or link.source,
+                 bool(link.connected), mtu=link.mtu)
         for number, link in enumerate(reply.links)
         if link.enabled
     )

@@ -91,9 +91,9 @@ class CfgService(Service):
         for report in self.host.transport.links(node):
             connected = member if report.connected is None else report.connected
             mtu = report.mtu or self.node.config.totem.net_mtu
-            links.append(
-                cfg.LinkStatus(int(report.enabled), int(connected), 0, mtu, report.local, report.remote)
-            )
+            # Over udpu the original gives the other node's address as its own, and none for the other end.
+            ends = (report.local, report.remote) if self.host.facts.knet else (report.remote, "")
+            links.append(cfg.LinkStatus(int(report.enabled), int(connected), 0, mtu, *ends))
         here = int(any(link.connected for link in links))
         self.reply(connection, cfg.NodeStatusReply(node, here, 0, 0, 0, 0, 0, tuple(links)))
 

@@ -37,6 +37,22 @@ class NotPermitted(Diagnostic):
 
 
 @message
+class NotAllowed(Diagnostic):
+    """The cluster's access control does not let this user do that."""
+
+    code = "H519"
+    exit_code = ExitCode.INSUFFICIENT_PRIV
+    what: str
+    user: str
+
+    def text(self) -> str:
+        return f"{self.what} was refused: the cluster's access rules (ACLs) do not allow it to user {self.user}"
+
+    def remedy(self) -> str:
+        return "nothing was changed; who may change `acl_target` and `role` in hashell configure can allow it"
+
+
+@message
 class NoAnswer(Diagnostic):
     """A daemon accepted a request and did not answer in time."""
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import copy
 import errno
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from lxml import etree
 
 from hashell.client.board import FencingView
 from hashell.client.cluster import Cluster
-from hashell.client.diagnostics import CibInvalid, Conflict, NoAnswer, NotConnected, NotPermitted, Refused
+from hashell.client.diagnostics import CibInvalid, Conflict, NoAnswer, NotAllowed, NotConnected, NotPermitted, Refused
 from hashell.client.source import LiveSource
 from hashell.model import patchset
 from hashell.model.diagnostics import HashellError
@@ -26,10 +27,13 @@ from hashell.stack.wire.cibclient import CibClient, CibError
 from hashell.stack.wire.crmdclient import CrmdClient, ResourceAgent
 from hashell.stack.wire.fencerclient import FencerClient, FenceRecord
 from hashell.stack.wire.ipcclient import IpcError
+from hashell.stack.wire.pacemaker import user_name
 
 _FENCING_STATES = {0: "pending", 1: "pending", 2: "success", 3: "pending", 4: "failed"}
 #: A commit competes with status updates, which only cost a new attempt; more than this means trouble.
 _COMMIT_TRIES = 20
+#: How long a daemon may take to accept a connection, in seconds: one that takes longer is frozen.
+_ACCEPT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ class LiveCluster(Cluster):
         """Connect. Raises HashellError with NotConnected or NotPermitted."""
         cluster = cls(source)
         try:
-            async with cluster._errors("the CIB manager", 30):
-                await cluster._cib.connect()
+            async with cluster._errors("the CIB manager", _ACCEPT_SECONDS):
+                await cluster._cib.connect(patience=_ACCEPT_SECONDS)
         except CibError as error:
             await cluster.close()
             raise cluster._refusal(error) from None
@@ -85,7 +89,7 @@ class LiveCluster(Cluster):
         """What is said when the CIB manager lets nobody read."""
         if error.rc == Rc.SCHEMA_VALIDATION:
             return HashellError(CibInvalid(where=str(self.source)))
-        return HashellError(Refused(what="reading the configuration", reason=rc_text(error.rc)))
+        return _refused("reading the configuration", error.rc)
 
     async def commit(self, old: etree._Element, new: etree._Element) -> None:
         expected = CibVersion.of(old)
@@ -103,7 +107,7 @@ class LiveCluster(Cluster):
             except CibError as error:
                 if error.rc in (Rc.OLD_DATA, Rc.DIFF_RESYNC, Rc.DIFF_FAILED):
                     continue
-                raise HashellError(Refused(what="the change", reason=rc_text(error.rc))) from None
+                raise _refused("the change", error.rc) from None
             return
         raise HashellError(Conflict(expected=str(expected), found="changing all the time"))
 
@@ -115,7 +119,7 @@ class LiveCluster(Cluster):
             async with self._errors("the CIB manager", 120):
                 await self._cib.replace("configuration", configuration)
         except CibError as error:
-            raise HashellError(Refused(what="the new configuration", reason=rc_text(error.rc))) from None
+            raise _refused("the new configuration", error.rc) from None
 
     async def set_ticket(self, ticket: str, values: Mapping[str, str] | None) -> None:
         status = etree.Element("status")
@@ -129,7 +133,7 @@ class LiveCluster(Cluster):
                 else:
                     await self._cib.modify("status", status)
         except CibError as error:
-            raise HashellError(Refused(what=f"ticket {ticket}", reason=rc_text(error.rc))) from None
+            raise _refused(f"ticket {ticket}", error.rc) from None
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
@@ -275,8 +279,9 @@ class LiveCluster(Cluster):
     @contextlib.asynccontextmanager
     async def _fencer(self) -> AsyncIterator[FencerClient]:
         client = FencerClient(self.settings, name="hashell")
+        async with self._errors("the fencer", _ACCEPT_SECONDS):
+            await client.connect(patience=_ACCEPT_SECONDS)
         async with self._errors("the fencer", 60):
-            await client.connect()
             try:
                 yield client
             finally:
@@ -285,8 +290,9 @@ class LiveCluster(Cluster):
     @contextlib.asynccontextmanager
     async def _controller(self) -> AsyncIterator[CrmdClient]:
         client = CrmdClient(self.settings)
+        async with self._errors("the controller", _ACCEPT_SECONDS):
+            await client.connect(patience=_ACCEPT_SECONDS)
         async with self._errors("the controller", 30):
-            await client.connect()
             try:
                 yield client
             finally:
@@ -295,8 +301,9 @@ class LiveCluster(Cluster):
     @contextlib.asynccontextmanager
     async def _attrd(self) -> AsyncIterator[AttrdClient]:
         client = AttrdClient(self.settings, "hashell")
+        async with self._errors("the attribute manager", _ACCEPT_SECONDS):
+            await client.connect(patience=_ACCEPT_SECONDS)
         async with self._errors("the attribute manager", 30):
-            await client.connect()
             try:
                 yield client
             finally:
@@ -313,6 +320,13 @@ class LiveCluster(Cluster):
                 raise HashellError(NotPermitted(what=f"connecting to {daemon}")) from None
             reason = "" if error.errno == errno.ECONNREFUSED else f"{daemon}: {error.strerror or error}"
             raise HashellError(NotConnected(where=str(self.source), reason=reason)) from None
+
+
+def _refused(what: str, rc: int) -> HashellError:
+    """What is said to a user whose request the CIB manager answered with that code."""
+    if rc == Rc.EACCES:
+        return HashellError(NotAllowed(what=what, user=user_name(os.geteuid())))
+    return HashellError(Refused(what=what, reason=rc_text(rc)))
 
 
 def _rebased(current: etree._Element, new: etree._Element) -> etree._Element | None:

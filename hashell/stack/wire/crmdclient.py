@@ -58,9 +58,12 @@ class CrmdClient:
     def connected(self) -> bool:
         return self._ipc.connected
 
-    async def connect(self, wait: float = 0.0) -> None:
-        """Connect and say who we are, waiting up to `wait` seconds for the controller to serve."""
-        await self._ipc.connect(wait)
+    async def connect(self, wait: float = 0.0, patience: float | None = None) -> None:
+        """Connect and say who we are, waiting up to `wait` seconds for the controller to serve.
+
+        TimeoutError when it does not accept us in `patience` seconds.
+        """
+        await self._ipc.connect(wait, patience)
         options = etree.Element("options", major_version="1", minor_version="0")
         options.set("client_name", self._name)
         options.set("client_uuid", str(os.getpid()))

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from logging.handlers import WatchedFileHandler
 
+from hashell.stack.repeats import RepeatFilter
 from hashell.stack.settings import NodeSettings
 
 NOTICE = 25
@@ -38,6 +39,7 @@ def setup_logging(settings: NodeSettings, daemon: str) -> logging.Logger:
     handler.setFormatter(
         logging.Formatter(f"%(asctime)s {node} {daemon}[%(process)d] %(levelname)s: %(message)s")
     )
+    handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if settings.env.get("HASHELL_DEBUG") else logging.INFO)

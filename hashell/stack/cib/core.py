@@ -360,6 +360,9 @@ class CibCore:
         elif outcome.rc:
             text = f"{request.op} of {element.get('cib_clientname', 'a peer')} at {request.source} failed"
             effects.append(LogLine("info", f"{text}: {rc_text(outcome.rc)} ({outcome.rc})"))
+            if request.damaged:
+                text = f"what {request.source} sent of the CIB does not have the digest that it says, and is not taken"
+                effects.append(LogLine("warning", text))
         quiet = CallOption.DRYRUN | CallOption.INHIBIT_NOTIFY | CallOption.TRANSACTION
         if outcome.patch is not None and not request.options & quiet:
             effects += self._notify(element, outcome.rc, outcome.patch)

@@ -8,6 +8,8 @@ import contextlib
 import random
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 
 from hashell.stack.membership.totem import packets
@@ -241,3 +243,18 @@ class Mute:
     def close(self) -> None:
         for sock in (*self._sockets, self._setup):
             sock.close()
+
+
+def knock_as_nobody(settings: NodeSettings, service: str) -> int:
+    """Connect as a user who is in no group of the cluster's; the error of the answer as a positive number."""
+    code = f"""
+import os, socket
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+sock.settimeout(20)
+sock.connect({qbframe.abstract_address(settings.ipc_name(service))!r})
+sock.sendall({qbframe.encode_connect_request(131072)!r})
+data = sock.recv(65536)
+os._exit(-int.from_bytes(data[16:20], "little", signed=True) & 0xFF)
+"""
+    return subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode

@@ -329,5 +329,26 @@ async def _ask(settings: NodeSettings, service: str, part: list[Message]) -> dic
     return {one.label: verdict(service, asker.answers.get(n)) for one, n in zip(part, numbers, strict=True)}
 
 
+#: Where ours answers otherwise than the original on purpose: service, pattern of labels, what the original says, what
+#: ours says, why. Empty strings are no answer.
+DIFFERENT: tuple[tuple[str, str, str, str, str], ...] = ()
+
+
+def differences(service: str, ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Labels whose verdicts differ for no reason that is known: what theirs and what ours says."""
+    return {
+        label: (theirs.get(label, "not asked"), ours[label])
+        for label in ours
+        if theirs.get(label) != ours[label] and not _on_purpose(service, label, theirs.get(label, ""), ours[label])
+    }
+
+
+def _on_purpose(service: str, label: str, theirs: str, ours: str) -> bool:
+    return any(
+        re.fullmatch(where, service) and re.fullmatch(pattern, label) and (first, second) == (theirs, ours)
+        for where, pattern, first, second, _why in DIFFERENT
+    )
+
+
 if __name__ == "__main__":
     print(json.dumps(asyncio.run(ask_all(NodeSettings(), sys.argv[1]))))

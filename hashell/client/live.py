@@ -20,11 +20,12 @@ from hashell.client.source import LiveSource
 from hashell.model import patchset
 from hashell.model.diagnostics import HashellError
 from hashell.model.document import Rc, rc_text
+from hashell.model.exitcodes import ExitCode
 from hashell.model.version import CibVersion
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.attrdclient import AttrdClient
 from hashell.stack.wire.cibclient import CibClient, CibError
-from hashell.stack.wire.crmdclient import CrmdClient, ResourceAgent
+from hashell.stack.wire.crmdclient import CrmdClient, CrmdError, ResourceAgent
 from hashell.stack.wire.fencerclient import FencerClient, FenceRecord
 from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.pacemaker import user_name
@@ -221,7 +222,13 @@ class LiveCluster(Cluster):
             return
         async with self._controller() as controller:
             for place in places:
-                await controller.delete_history(place.agent, place.node, cib_only=not place.online)
+                what = f"forgetting what {place.agent.id} did on {place.node}"
+                try:
+                    await controller.delete_history(place.agent, place.node, cib_only=not place.online)
+                except CrmdError as error:
+                    if error.rc == ExitCode.INSUFFICIENT_PRIV:
+                        raise _refused(what, Rc.EACCES) from None
+                    raise HashellError(Refused(what=what, reason=str(error))) from None
 
     def _has_failed(self, place: _Place) -> bool:
         cib = self._cib.cib

@@ -15,11 +15,14 @@ class NotConnected(Diagnostic):
     exit_code = ExitCode.DISCONNECT
     where: str
     reason: str = ""
+    pacemaker: bool = False  #: the original's stack is installed here
 
     def text(self) -> str:
         return f"no cluster is running on {self.where}" + (f": {self.reason}" if self.reason else "")
 
     def remedy(self) -> str:
+        if self.pacemaker:
+            return "start Pacemaker with: systemctl start pacemaker, or the stack of hashell with: hashell cluster start"
         return "start one with: hashell cluster start, or: hashell cluster start --embedded 3"
 
 

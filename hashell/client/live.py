@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from lxml import etree
 
@@ -35,6 +36,7 @@ _FENCING_STATES = {0: "pending", 1: "pending", 2: "success", 3: "pending", 4: "f
 _COMMIT_TRIES = 20
 #: How long a daemon may take to accept a connection, in seconds: one that takes longer is frozen.
 _ACCEPT_SECONDS = 15.0
+_PACEMAKERD = Path("/usr/sbin/pacemakerd")
 
 
 @dataclass(frozen=True)
@@ -326,7 +328,8 @@ class LiveCluster(Cluster):
             if error.errno in (errno.EACCES, errno.EPERM):
                 raise HashellError(NotPermitted(what=f"connecting to {daemon}")) from None
             reason = "" if error.errno == errno.ECONNREFUSED else f"{daemon}: {error.strerror or error}"
-            raise HashellError(NotConnected(where=str(self.source), reason=reason)) from None
+            where, installed = str(self.source), not self.settings.embedded and _PACEMAKERD.exists()
+            raise HashellError(NotConnected(where=where, reason=reason, pacemaker=installed)) from None
 
 
 def _refused(what: str, rc: int) -> HashellError:

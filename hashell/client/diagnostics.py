@@ -22,7 +22,7 @@ class NotConnected(Diagnostic):
 
     def remedy(self) -> str:
         if self.pacemaker:
-            return "start Pacemaker with: systemctl start pacemaker, or the stack of hashell with: hashell cluster start"
+            return "start Pacemaker with: systemctl start pacemaker, or hashell's own stack with: hashell cluster start"
         return "start one with: hashell cluster start, or: hashell cluster start --embedded 3"
 
 

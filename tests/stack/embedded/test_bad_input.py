@@ -42,6 +42,8 @@ SERVED_BY = {
 }  # fmt: skip
 #: Milliseconds. Long enough that a busy machine makes no new ring: what is asked is whether garbage does.
 TOKEN = 20000
+#: Of the messages with absurd values only some are sent here; the lab sends them all. A prime, so that all kinds come.
+EVERY = 7
 #: Lines at warning or above that one kind of garbage may cost a daemon: one for each client, not for each message.
 LINES_OF_A_FLOOD = 400
 
@@ -228,14 +230,14 @@ async def test_garbage_for_a_local_service(site: Site, service: str) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("service", variations.SERVICES)
+@pytest.mark.parametrize("service", [name for name in variations.SERVICES if name != "cib_ro"])
 async def test_each_message_with_one_thing_wrong(site: Site, service: str) -> None:
     """Each gets the answer of the original, where it has one; no cause is told twice, and the configuration stays."""
     recorded = json.loads((Path(__file__).parent / "verdicts.json").read_text())[service]
     async with Calm(site):
         logged = {node: len(site.log(node)) for node in site.nodes.names}
         before = await site.configuration()
-        found = await variations.ask_all(site.nodes.node_settings("node1"), service)
+        found = await variations.ask_all(site.nodes.node_settings("node1"), service, every=EVERY)
         assert variations.differences(service, found, recorded) == {}
         assert await site.configuration() == before
         told = [line.partition("]")[2] for node in site.nodes.names for line in site.log(node)[logged[node] :]]

@@ -1,8 +1,8 @@
 """Every message type of Pacemaker's daemons, right, and with each field missing, surplus or absurd; and who asks them.
 
 The types come from the daemons' own tables, so that a new one is asked as well, with the sample of its service. Needs
-nothing but our package: it runs on lab hosts, too, where it asks the real daemons: `variations.py SERVICE` prints what
-they answered as JSON.
+nothing but our package: it runs on lab hosts, too, where it asks the real daemons: `variations.py SERVICE [--alone]`
+prints what they answered as JSON.
 """
 
 from __future__ import annotations
@@ -298,17 +298,34 @@ def _good(service: str) -> bytes:
     return etree.tostring(sample(service, known.get(service, "register")))
 
 
-async def ask_all(settings: NodeSettings, service: str) -> dict[str, str]:
-    """Send every message of a service; label to verdict, which is `lost` where the connection was ended."""
+def compared(label: str) -> bool:
+    """Whether the original is asked as well: absurd values end more than one of its daemons."""
+    return label.endswith((" missing", "right", "surplus field")) or ":" not in label
+
+
+async def ask_all(
+    settings: NodeSettings, service: str, *, alone: bool = False, every: int = 1
+) -> dict[str, str]:
+    """Send every message of a service; label to verdict, which is `lost` where the connection was ended.
+
+    With `alone` only what is compared, and each on a connection of its own: for daemons that may die of it. `every`
+    leaves out all but every nth of the rest.
+    """
     found: dict[str, str] = {}
-    asked = messages(service)
-    for start in range(0, len(asked), _BATCH):
-        part = asked[start : start + _BATCH]
+    right, absurd = [], []
+    for one in messages(service):
+        (right if compared(one.label) else absurd).append(one)
+    asked = right if alone else right + absurd[::every]
+    batch = 1 if alone else _BATCH
+    for start in range(0, len(asked), batch):
+        part = asked[start : start + batch]
         answers = await _ask(settings, service, part)
         if answers is None:
-            for one in part:
-                alone = await _ask(settings, service, [one])
-                found[one.label] = "lost" if alone is None else alone[one.label]
+            for one in part if len(part) > 1 else ():
+                again = await _ask(settings, service, [one])
+                found[one.label] = "lost" if again is None else again[one.label]
+            if len(part) == 1:
+                found[part[0].label] = "lost"
         else:
             found |= answers
     return found
@@ -334,13 +351,22 @@ async def _ask(settings: NodeSettings, service: str, part: list[Message]) -> dic
 DIFFERENT: tuple[tuple[str, str, str, str, str], ...] = ()
 
 
+#: Labels of messages after which the original hangs up, by service: who does not introduce itself as it should.
+_ENDED = {"crmd": r"hello: (crm_xml|options) "}
+
+
 def differences(service: str, ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Labels whose verdicts differ for no reason that is known: what theirs and what ours says."""
-    return {
-        label: (theirs.get(label, "not asked"), ours[label])
-        for label in ours
-        if theirs.get(label) != ours[label] and not _on_purpose(service, label, theirs.get(label, ""), ours[label])
-    }
+    """Labels whose verdicts differ for no reason that is known: what theirs and what ours says.
+
+    Ours ends no connection, also where theirs ended with its daemon, but where the original does so on purpose.
+    """
+    ended = [label for label, said in ours.items() if said == "lost" and not re.match(_ENDED.get(service, "-"), label)]
+    found = {label: (theirs.get(label, "not asked"), "lost") for label in ended}
+    for label, said in ours.items():
+        other = theirs.get(label, "not asked")
+        if compared(label) and other not in (said, "lost") and not _on_purpose(service, label, other, said):
+            found[label] = (other, said)
+    return found
 
 
 def _on_purpose(service: str, label: str, theirs: str, ours: str) -> bool:
@@ -351,4 +377,4 @@ def _on_purpose(service: str, label: str, theirs: str, ours: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(ask_all(NodeSettings(), sys.argv[1]))))
+    print(json.dumps(asyncio.run(ask_all(NodeSettings(), sys.argv[1], alone="--alone" in sys.argv))))

@@ -11,7 +11,7 @@ from lxml import etree
 from hashell.client.cluster import Cluster, open_cluster
 from hashell.client.source import LiveSource
 from hashell.model.diagnostics import HashellError
-from hashell.model.document import Rc
+from hashell.model.document import CallOption, Rc, copy_tree
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request
@@ -19,12 +19,15 @@ from tests.tui.clusters import cluster
 
 
 class Manager:
-    """Lets everybody read, and answers every other operation with `rc`."""
+    """Lets everybody read, and answers every other operation with `rc`, or with what `permitted` has for it."""
 
     def __init__(self) -> None:
         self.settings = NodeSettings(ipc_prefix=f"r{uuid.uuid4().hex[:6]}-", user="", name="node1", embedded=True)
         self.server = PacemakerServer(self.settings, "cib_rw", on_request=self.request)
         self.rc = int(Rc.EACCES)
+        self.permitted: dict[str, int] = {}
+        self.cib = cluster()
+        self.asked: list[str] = []  #: operations, with `?` after those that were only tried
 
     def request(self, client: Client, request: Request) -> None:
         op = request.element.get("cib_op")
@@ -38,7 +41,11 @@ class Manager:
         answer = etree.Element("cib-reply", cib_op=op, cib_callid=number, cib_rc=str(self.rc))
         if op == "cib_query":
             answer.set("cib_rc", "0")
-            etree.SubElement(answer, "cib_calldata").append(cluster())
+            etree.SubElement(answer, "cib_calldata").append(copy_tree(self.cib))
+        else:
+            tried = int(request.element.get("cib_callopt", "0")) & CallOption.DRYRUN
+            self.asked.append(f"{op}?" if tried else str(op))
+            answer.set("cib_rc", str(self.permitted.get(str(op), self.rc)))
         client.event(answer)
 
 
@@ -75,4 +82,48 @@ async def test_a_refusal_by_access_rules_says_so(manager, change) -> None:
     with pytest.raises(HashellError) as refused:
         await change(cluster)
     assert refused.value.exit_code == ExitCode.ERROR and "ACL" not in str(refused.value)
+    await cluster.close()
+
+
+async def _two_changes(cluster: Cluster) -> None:
+    old = await cluster.cib()
+    new = await cluster.cib()
+    db = new.find(".//primitive[@id='db']")
+    db.set("description", "changed")
+    db.remove(db.find("operations"))
+    await cluster.commit(old, new)
+
+
+async def test_who_may_write_one_object_is_served_by_commands_for_it(manager) -> None:
+    """A patch of the whole is refused to such a user, because it writes the root."""
+    manager.permitted = {"cib_modify": 0}
+    cluster = await open_cluster(LiveSource(manager.settings))
+    await _change(cluster)
+    assert manager.asked == ["cib_apply_diff", "cib_modify"]
+    await cluster.close()
+
+
+@pytest.mark.parametrize(("release", "last"), [("3.20.0", ["cib_commit_transact"]),
+                                               ("3.16.1", ["cib_delete", "cib_modify"])])  # fmt: skip
+async def test_several_commands_are_tried_before_any_is_carried_out(manager, release, last) -> None:
+    manager.permitted = {"cib_modify": 0, "cib_delete": 0, "cib_commit_transact": 0}
+    manager.cib.set("crm_feature_set", release)
+    cluster = await open_cluster(LiveSource(manager.settings))
+    await _two_changes(cluster)
+    assert manager.asked == ["cib_apply_diff", "cib_delete?", "cib_modify?", *last]
+    del manager.permitted["cib_modify"]
+    manager.asked.clear()
+    with pytest.raises(HashellError, match="nothing was changed"):
+        await _two_changes(cluster)
+    assert manager.asked == ["cib_apply_diff", "cib_delete?", "cib_modify?"]
+    await cluster.close()
+
+
+async def test_who_sees_a_part_only_is_served_by_commands_at_once(manager) -> None:
+    for name in ("epoch", "admin_epoch", "num_updates", "crm_feature_set"):
+        del manager.cib.attrib[name]
+    manager.permitted = {"cib_modify": 0}
+    cluster = await open_cluster(LiveSource(manager.settings))
+    await _change(cluster)
+    assert manager.asked == ["cib_modify"]
     await cluster.close()

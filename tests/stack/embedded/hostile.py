@@ -10,7 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hashell.stack.membership.totem import packets
 from hashell.stack.settings import NodeSettings
@@ -245,16 +245,18 @@ class Mute:
             sock.close()
 
 
-def knock_as_nobody(settings: NodeSettings, service: str) -> int:
-    """Connect as a user who is in no group of the cluster's; the error of the answer as a positive number."""
+def knock_as_nobody(settings: NodeSettings, services: Sequence[str]) -> list[int]:
+    """Connect to each service as a user who is in no group of the cluster's; the errors as positive numbers."""
     code = f"""
 import os, socket
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
-sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-sock.settimeout(20)
-sock.connect({qbframe.abstract_address(settings.ipc_name(service))!r})
-sock.sendall({qbframe.encode_connect_request(131072)!r})
-data = sock.recv(65536)
-os._exit(-int.from_bytes(data[16:20], "little", signed=True) & 0xFF)
+for address in {[qbframe.abstract_address(settings.ipc_name(service)) for service in services]!r}:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(20)
+        sock.connect(address)
+        sock.sendall({qbframe.encode_connect_request(131072)!r})
+        data = sock.recv(65536)
+    print(-int.from_bytes(data[16:20], "little", signed=True))
 """
-    return subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    return [int(word) for word in done.stdout.split()]

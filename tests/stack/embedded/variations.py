@@ -25,7 +25,7 @@ from hashell.stack.lrmd.core import Executor
 from hashell.stack.settings import NodeSettings
 from hashell.stack.stonithd.core import Fencer
 from hashell.stack.wire import pcmkframe
-from hashell.stack.wire.ipcclient import IpcClient
+from hashell.stack.wire.ipcclient import IpcClient, IpcError
 
 #: Values that no field should have, by what is wrong with them.
 ABSURD = {
@@ -43,6 +43,8 @@ _HARMFUL["cib_ro"] = _HARMFUL["cib_rw"]
 _BATCH = 40
 #: Seconds. How long the last answers of a batch may take, and the answer to what every daemon answers.
 _QUIET, _PATIENCE = 0.3, 60.0
+#: Seconds. How long a daemon that has ended may take to be back.
+_BACK = 15.0
 
 
 @dataclass(frozen=True)
@@ -334,7 +336,10 @@ async def ask_all(
 async def _ask(settings: NodeSettings, service: str, part: list[Message]) -> dict[str, str] | None:
     """Verdicts of some messages on a connection of their own; None when it was ended."""
     asker = Asker(settings, service)
-    await asker.connect(wait=_PATIENCE)
+    try:
+        await asker.connect(wait=_BACK)
+    except IpcError:
+        return None
     numbers: list[int] = []
     with contextlib.suppress(OSError):
         numbers = [asker.put(one.text) for one in part]

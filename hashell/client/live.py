@@ -379,6 +379,8 @@ class LiveCluster(Cluster):
         except IpcError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
                 raise HashellError(NotPermitted(what=f"connecting to {daemon}")) from None
+            if error.errno == errno.EAGAIN:  # not ready, or frozen for so long that nobody may wait in line any more
+                raise HashellError(NoAnswer(daemon=daemon, seconds=seconds)) from None
             reason = "" if error.errno == errno.ECONNREFUSED else f"{daemon}: {error.strerror or error}"
             where, installed = str(self.source), not self.settings.embedded and _PACEMAKERD.exists()
             raise HashellError(NotConnected(where=where, reason=reason, pacemaker=installed)) from None

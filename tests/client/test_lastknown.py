@@ -89,6 +89,22 @@ def test_without_any_there_are_words(
     assert not out and "did not answer" in err
 
 
+def test_a_manager_that_is_frozen_for_long_has_no_room_for_anybody_who_waits(
+    frozen: NodeSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HASHELL_TALK_TO", "node1")
+    save(frozen, "pe-input-7.bz2", known(), WHEN)
+    waiting = []
+    with pytest.raises(BlockingIOError):
+        while True:
+            waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+            waiting[-1].connect(abstract_address(frozen.ipc_name("cib_rw")))
+    assert main(["status"]) == ExitCode.TIMEOUT
+    assert capsys.readouterr().out.startswith("STALE:\n")
+    for sock in waiting:
+        sock.close()
+
+
 def test_a_cluster_that_is_not_running_is_no_such_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

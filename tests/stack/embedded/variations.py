@@ -237,7 +237,12 @@ def _bomb(right: bytes) -> bytes:
 
 
 def messages(service: str) -> list[Message]:
-    """All of a service: its types, one that it does not have, and what cannot be read."""
+    """All of a service: its types, one that it does not have, and what cannot be read.
+
+    `cib_ro` is the same daemon as `cib_rw` and differs only in what it permits.
+    """
+    if service == "cib_ro":
+        return [Message(f"{name}: right", etree.tostring(sample(service, name))) for name in types(service)]
     found = [one for name in types(service) for one in variations(service, name)]
     return [*found, Message("unknown type", etree.tostring(sample(service, "no-such"))), *unreadable(service)]
 

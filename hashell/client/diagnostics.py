@@ -15,11 +15,14 @@ class NotConnected(Diagnostic):
     exit_code = ExitCode.DISCONNECT
     where: str
     reason: str = ""
+    pacemaker: bool = False  #: the original's stack is installed here
 
     def text(self) -> str:
         return f"no cluster is running on {self.where}" + (f": {self.reason}" if self.reason else "")
 
     def remedy(self) -> str:
+        if self.pacemaker:
+            return "start Pacemaker with: systemctl start pacemaker, or hashell's own stack with: hashell cluster start"
         return "start one with: hashell cluster start, or: hashell cluster start --embedded 3"
 
 
@@ -34,6 +37,22 @@ class NotPermitted(Diagnostic):
 
     def remedy(self) -> str:
         return "run as root, or as a member of group haclient"
+
+
+@message
+class NotAllowed(Diagnostic):
+    """The cluster's access control does not let this user do that."""
+
+    code = "H519"
+    exit_code = ExitCode.INSUFFICIENT_PRIV
+    what: str
+    user: str
+
+    def text(self) -> str:
+        return f"{self.what} was refused: the cluster's access rules (ACLs) do not allow it to user {self.user}"
+
+    def remedy(self) -> str:
+        return "nothing was changed; who may change `acl_target` and `role` in hashell configure can allow it"
 
 
 @message

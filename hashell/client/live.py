@@ -6,30 +6,40 @@ import asyncio
 import contextlib
 import copy
 import errno
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from lxml import etree
 
 from hashell.client.board import FencingView
 from hashell.client.cluster import Cluster
-from hashell.client.diagnostics import CibInvalid, Conflict, NoAnswer, NotConnected, NotPermitted, Refused
+from hashell.client.diagnostics import CibInvalid, Conflict, NoAnswer, NotAllowed, NotConnected, NotPermitted, Refused
+from hashell.client.pieces import partly_seen, pieces
 from hashell.client.source import LiveSource
 from hashell.model import patchset
 from hashell.model.diagnostics import HashellError
-from hashell.model.document import Rc, rc_text
-from hashell.model.version import CibVersion
+from hashell.model.document import CallOption, Rc, rc_text
+from hashell.model.exitcodes import ExitCode
+from hashell.model.version import CibVersion, compare_feature_sets
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.attrdclient import AttrdClient
-from hashell.stack.wire.cibclient import CibClient, CibError
-from hashell.stack.wire.crmdclient import CrmdClient, ResourceAgent
+from hashell.stack.wire.cibclient import CibClient, CibError, command
+from hashell.stack.wire.crmdclient import CrmdClient, CrmdError, ResourceAgent
 from hashell.stack.wire.fencerclient import FencerClient, FenceRecord
 from hashell.stack.wire.ipcclient import IpcError
+from hashell.stack.wire.pacemaker import user_name
 
 _FENCING_STATES = {0: "pending", 1: "pending", 2: "success", 3: "pending", 4: "failed"}
 #: A commit competes with status updates, which only cost a new attempt; more than this means trouble.
 _COMMIT_TRIES = 20
+#: How long a daemon may take to accept a connection, in seconds: one that takes longer is frozen.
+_ACCEPT_SECONDS = 15.0
+#: The feature set since which several commands can be one change.
+_TRANSACTIONS = "3.19.0"
+_PACEMAKERD = Path("/usr/sbin/pacemakerd")
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,15 @@ class _Place:
     agent: ResourceAgent
     node: str
     online: bool
+
+    @property
+    def path(self) -> str:
+        """Where the CIB has its history."""
+        return f"//node_state[@uname='{self.node}']/lrm/lrm_resources/lrm_resource[@id='{self.agent.id}']"
+
+    @property
+    def forgetting(self) -> str:
+        return f"forgetting what {self.agent.id} did on {self.node}"
 
 
 class LiveCluster(Cluster):
@@ -58,8 +77,8 @@ class LiveCluster(Cluster):
         """Connect. Raises HashellError with NotConnected or NotPermitted."""
         cluster = cls(source)
         try:
-            async with cluster._errors("the CIB manager", 30):
-                await cluster._cib.connect()
+            async with cluster._errors("the CIB manager", _ACCEPT_SECONDS):
+                await cluster._cib.connect(patience=_ACCEPT_SECONDS)
         except CibError as error:
             await cluster.close()
             raise cluster._refusal(error) from None
@@ -85,7 +104,7 @@ class LiveCluster(Cluster):
         """What is said when the CIB manager lets nobody read."""
         if error.rc == Rc.SCHEMA_VALIDATION:
             return HashellError(CibInvalid(where=str(self.source)))
-        return HashellError(Refused(what="reading the configuration", reason=rc_text(error.rc)))
+        return _refused("reading the configuration", error.rc)
 
     async def commit(self, old: etree._Element, new: etree._Element) -> None:
         expected = CibVersion.of(old)
@@ -94,6 +113,9 @@ class LiveCluster(Cluster):
             found = CibVersion.of(current)
             if found[:2] != expected[:2]:
                 raise HashellError(Conflict(expected=str(expected), found=str(found)))
+            if partly_seen(current):
+                await self._commit_in_pieces(current, new)
+                return
             patch = _rebased(current, new)
             if patch is None:
                 return
@@ -103,9 +125,35 @@ class LiveCluster(Cluster):
             except CibError as error:
                 if error.rc in (Rc.OLD_DATA, Rc.DIFF_RESYNC, Rc.DIFF_FAILED):
                     continue
-                raise HashellError(Refused(what="the change", reason=rc_text(error.rc))) from None
+                if error.rc == Rc.EACCES:
+                    await self._commit_in_pieces(current, new)
+                    return
+                raise _refused("the change", error.rc) from None
             return
         raise HashellError(Conflict(expected=str(expected), found="changing all the time"))
+
+    async def _commit_in_pieces(self, current: etree._Element, new: etree._Element) -> None:
+        """Commit for a user whom access rules let write, or see, some objects only: all of it or nothing."""
+        old, wanted = current.find("configuration"), new.find("configuration")
+        parts = pieces(old, wanted) if old is not None and wanted is not None else []
+        if not parts:
+            raise _refused("the change", Rc.EACCES)
+        try:
+            async with self._errors("the CIB manager", 120):
+                for part in parts if len(parts) > 1 else ():
+                    await self._cib.call(part.op, section=part.section, data=part.data,
+                                         options=part.options | CallOption.DRYRUN)  # fmt: skip
+                if len(parts) > 1 and compare_feature_sets(current.get("crm_feature_set") or "0", _TRANSACTIONS) >= 0:
+                    await self._cib.commit([
+                        command(part.op, section=part.section, data=part.data, call_id=number,
+                                options=part.options | CallOption.TRANSACTION)
+                        for number, part in enumerate(parts, 1)
+                    ])  # fmt: skip
+                    return
+                for part in parts:
+                    await self._cib.call(part.op, section=part.section, data=part.data, options=part.options)
+        except CibError as error:
+            raise _refused("the change", error.rc) from None
 
     async def replace(self, new: etree._Element) -> None:
         configuration = new.find("configuration")
@@ -115,7 +163,7 @@ class LiveCluster(Cluster):
             async with self._errors("the CIB manager", 120):
                 await self._cib.replace("configuration", configuration)
         except CibError as error:
-            raise HashellError(Refused(what="the new configuration", reason=rc_text(error.rc))) from None
+            raise _refused("the new configuration", error.rc) from None
 
     async def set_ticket(self, ticket: str, values: Mapping[str, str] | None) -> None:
         status = etree.Element("status")
@@ -129,7 +177,7 @@ class LiveCluster(Cluster):
                 else:
                     await self._cib.modify("status", status)
         except CibError as error:
-            raise HashellError(Refused(what=f"ticket {ticket}", reason=rc_text(error.rc))) from None
+            raise _refused(f"ticket {ticket}", error.rc) from None
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
@@ -189,6 +237,7 @@ class LiveCluster(Cluster):
 
     async def cleanup(self, resource: str = "", node: str = "", operation: str = "", interval: str = "") -> None:
         failed = [place for place in self._places(await self.cib(), resource, node) if self._has_failed(place)]
+        await self._try_forgetting(failed)
         async with self._attrd() as attrd:
             if not resource:
                 await attrd.clear_failures(None, operation or None, interval or None, node or None)
@@ -197,10 +246,12 @@ class LiveCluster(Cluster):
         await self._forget(failed)
 
     async def refresh(self, resource: str = "", node: str = "") -> None:
+        places = list(self._places(await self.cib(), resource, node))
+        await self._try_forgetting(places)
         async with self._attrd() as attrd:
             await attrd.clear_failures(resource or None, None, None, node or None)
         if resource:
-            await self._forget(list(self._places(await self.cib(), resource, node)))
+            await self._forget(places)
             return
         async with self._controller() as controller:
             await controller.reprobe(node)
@@ -212,12 +263,26 @@ class LiveCluster(Cluster):
             return
         raise HashellError(Refused(what=f"failing {resource}", reason=f"it was never active on {node}"))
 
+    async def _try_forgetting(self, places: list[_Place]) -> None:
+        """Raise what the CIB manager would refuse: the attribute manager clears failures for whoever asks."""
+        for place in places if os.geteuid() else ():
+            try:
+                async with self._errors("the CIB manager", 120):
+                    await self._cib.delete_xpath(place.path, CallOption.DRYRUN)
+            except CibError as error:
+                raise _refused(place.forgetting, error.rc) from None
+
     async def _forget(self, places: list[_Place]) -> None:
         if not places:
             return
         async with self._controller() as controller:
             for place in places:
-                await controller.delete_history(place.agent, place.node, cib_only=not place.online)
+                try:
+                    await controller.delete_history(place.agent, place.node, cib_only=not place.online)
+                except CrmdError as error:
+                    if error.rc == ExitCode.INSUFFICIENT_PRIV:
+                        raise _refused(place.forgetting, Rc.EACCES) from None
+                    raise HashellError(Refused(what=place.forgetting, reason=str(error))) from None
 
     def _has_failed(self, place: _Place) -> bool:
         cib = self._cib.cib
@@ -275,8 +340,9 @@ class LiveCluster(Cluster):
     @contextlib.asynccontextmanager
     async def _fencer(self) -> AsyncIterator[FencerClient]:
         client = FencerClient(self.settings, name="hashell")
+        async with self._errors("the fencer", _ACCEPT_SECONDS):
+            await client.connect(patience=_ACCEPT_SECONDS)
         async with self._errors("the fencer", 60):
-            await client.connect()
             try:
                 yield client
             finally:
@@ -285,8 +351,9 @@ class LiveCluster(Cluster):
     @contextlib.asynccontextmanager
     async def _controller(self) -> AsyncIterator[CrmdClient]:
         client = CrmdClient(self.settings)
+        async with self._errors("the controller", _ACCEPT_SECONDS):
+            await client.connect(patience=_ACCEPT_SECONDS)
         async with self._errors("the controller", 30):
-            await client.connect()
             try:
                 yield client
             finally:
@@ -295,8 +362,9 @@ class LiveCluster(Cluster):
     @contextlib.asynccontextmanager
     async def _attrd(self) -> AsyncIterator[AttrdClient]:
         client = AttrdClient(self.settings, "hashell")
+        async with self._errors("the attribute manager", _ACCEPT_SECONDS):
+            await client.connect(patience=_ACCEPT_SECONDS)
         async with self._errors("the attribute manager", 30):
-            await client.connect()
             try:
                 yield client
             finally:
@@ -311,8 +379,18 @@ class LiveCluster(Cluster):
         except IpcError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
                 raise HashellError(NotPermitted(what=f"connecting to {daemon}")) from None
+            if error.errno == errno.EAGAIN:  # not ready, or frozen for so long that nobody may wait in line any more
+                raise HashellError(NoAnswer(daemon=daemon, seconds=seconds)) from None
             reason = "" if error.errno == errno.ECONNREFUSED else f"{daemon}: {error.strerror or error}"
-            raise HashellError(NotConnected(where=str(self.source), reason=reason)) from None
+            where, installed = str(self.source), not self.settings.embedded and _PACEMAKERD.exists()
+            raise HashellError(NotConnected(where=where, reason=reason, pacemaker=installed)) from None
+
+
+def _refused(what: str, rc: int) -> HashellError:
+    """What is said to a user whose request the CIB manager answered with that code."""
+    if rc == Rc.EACCES:
+        return HashellError(NotAllowed(what=what, user=user_name(os.geteuid())))
+    return HashellError(Refused(what=what, reason=rc_text(rc)))
 
 
 def _rebased(current: etree._Element, new: etree._Element) -> etree._Element | None:

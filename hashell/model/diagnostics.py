@@ -22,6 +22,7 @@ class Severity(StrEnum):
 
 #: Characters of a message that are shown; input that it quotes may be of any length.
 _SHOWN = 4000
+_QUOTED = 80
 
 
 def printable(text: str) -> str:
@@ -31,6 +32,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
+def quoted(text: str) -> str:
+    """A word of somebody else's message for a line of the log: in quotes, and no longer than a line."""
+    return repr(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…")
 
 
 @message

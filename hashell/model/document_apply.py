@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from hashell.model import acl, document_edit, patchset
+from hashell.model.digest import digest_v2
 from hashell.model.document import CallOption, Rc, copy_tree, strip_text
 from hashell.model.schema import is_valid, schema_rank, upgrade_target
 from hashell.model.version import FEATURE_SET, CibVersion, compare_feature_sets, counter
@@ -95,6 +96,12 @@ class CibRequest:
             digest=element.get("digest"),
             schema_max=element.get("cib_schema_max"),
         )
+
+    @property
+    def damaged(self) -> bool:
+        """It brings a whole CIB whose digest is not the one that came with it."""
+        data = self.data
+        return bool(self.digest) and data is not None and data.tag == "cib" and digest_v2(data) != self.digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable
 from logging.handlers import WatchedFileHandler
 
+from hashell.stack.repeats import RepeatFilter
 from hashell.stack.settings import NodeSettings
 
 NOTICE = 25
+_FILES = 65536
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -38,10 +41,23 @@ def setup_logging(settings: NodeSettings, daemon: str) -> logging.Logger:
     handler.setFormatter(
         logging.Formatter(f"%(asctime)s {node} {daemon}[%(process)d] %(levelname)s: %(message)s")
     )
+    handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if settings.env.get("HASHELL_DEBUG") else logging.INFO)
     return logging.getLogger(daemon)
+
+
+def allow_many_files() -> None:
+    """Let this process have as many files open as the system permits it, up to 65536: each client takes four to seven.
+
+    The usual limit of 1024 is there for programs that use select(); children inherit what is set here.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class TimerTable:

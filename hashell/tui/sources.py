@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,8 @@ from hashell.tui.remote import PREFIX, connect_by_ssh
 
 #: The fencer and the ring are asked at most this often, in seconds.
 SIDE_SECONDS = 2.0
+#: How long a look waits for the fencer, in seconds.
+FENCER_PATIENCE = 1.0
 
 
 class ClusterShots:
@@ -42,9 +45,12 @@ class ClusterShots:
 
     async def snapshot(self) -> Snapshot:
         if time.monotonic() - self._asked > SIDE_SECONDS:
-            self._asked = time.monotonic()
-            self._fencing = tuple(await self._cluster.fencing_history())
+            # A fencer that is frozen must not hold up what the others know: what it said last stays.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FENCER_PATIENCE):
+                    self._fencing = tuple(await self._cluster.fencing_history())
             self._ring = await read_ring(self._source.settings)
+            self._asked = time.monotonic()
         cib = await self._cluster.cib()
         return await asyncio.to_thread(self._reader.read, cib, self._fencing, self._ring)
 

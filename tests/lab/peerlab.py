@@ -58,13 +58,12 @@ def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 120.0, s
 
 
 @cache
-def library_layer() -> Path:
-    """A folder with our package and its libraries for the image's Python, laid over the image of our hosts.
+def library_layer(image: str = "") -> Path:
+    """A folder with our package and its libraries for the Python of an image (Debian 13 by default), laid over it.
 
     Made once a run: hosts that are up look at the same files.
     """
-    image = Path(_image())
-    version = min(p.name for p in (image / "usr/lib").glob("python3.[0-9]*"))
+    version = min(p.name for p in (Path(image or _image()) / "usr/lib").glob("python3.[0-9]*"))
     layer = HOME / f"hashell-{version}"
     target = layer / HOST_LIB.lstrip("/")
     stamp = layer / ".libraries"
@@ -141,9 +140,9 @@ def up_real(count: int, token: int = 1000, transport: str = "udpu") -> list[Host
     return [Host(n) for n in range(1, count + 1)]
 
 
-def up_real_with_shell(count: int, token: int = 1000) -> list[Host]:
-    """Hosts with the real cluster, started, and our command line beside it."""
-    lower = f"{library_layer()}:{_image()}"
+def up_real_with_shell(count: int, token: int = 1000, image: str = "") -> list[Host]:
+    """Hosts with the real cluster of an image (Debian 13's by default), started, and our command line beside it."""
+    lower = f"{library_layer(image)}:{image or _image()}"
     conf = HOME / "corosync-shell.conf"
     conf.write_text(peerlab("conf", str(count), "udpu", str(token)))
     hosts = [Host(n) for n in range(1, count + 1)]

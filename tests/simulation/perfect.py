@@ -137,7 +137,8 @@ class PerfectWorld:
 
     def _apply(self, node_id: int, asked: fx.CibRequest, text: bytes | None) -> None:
         data = etree.fromstring(text) if text is not None else None
-        request = Request(asked.op, asked.section, CallOption(asked.options), data, source=self.name(node_id))
+        request = Request(asked.op, asked.section, CallOption(asked.options), data, asked.user,
+                          source=self.name(node_id))  # fmt: skip
         rc, output = 0, None
         if asked.op == "cib_query":
             outcome = perform_query(self.cib, request, Surroundings())
@@ -145,8 +146,9 @@ class PerfectWorld:
         elif asked.op not in _READS:
             assert operation_kind(asked.op) is not None, asked.op
             outcome = perform(self.cib, request, Surroundings(now_text="Mon Nov 23 11:22:45 2026"))
-            rc, self.cib = outcome.rc, outcome.document
-            if outcome.patch is not None and rc == 0:
+            rc, dry = outcome.rc, asked.options & CallOption.DRYRUN
+            self.cib = self.cib if dry else outcome.document
+            if outcome.patch is not None and rc == 0 and not dry:
                 self._notify(asked.op, outcome.patch)
         elif asked.op == "cib_master":
             self.primary.append(self.name(node_id))

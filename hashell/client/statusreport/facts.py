@@ -25,4 +25,5 @@ class Facts:
     request: str = "hashell monitor --once"
     fencing: list[FencingView] = field(default_factory=list)  #: newest first
     host: str = ""
+    stale: str = ""  #: why this is not the state of now, and whose it is; '' for the state of now
     daemons: str = ""  #: state of pacemakerd, for live clusters: running, shutting_down …

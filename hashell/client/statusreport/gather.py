@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
     from hashell.client.cluster import Cluster
+    from hashell.client.lastknown import LastKnown
     from hashell.client.view.display import Display
     from hashell.stack.pengine.state import WorkingSet
 
@@ -39,6 +40,13 @@ async def take_live(facts: Facts, cluster: Cluster) -> None:
         facts.fencing = await cluster.fencing_history()
     except HashellError:
         facts.fencing = []
+
+
+def facts_then(known: LastKnown, why: HashellError, display: Display, request: str) -> Facts:
+    """Facts of what was last known of a cluster that does not answer, marked as such."""
+    facts = facts_of(known.cib, display, known.when, request)
+    facts.stale = known.words(why.diagnostics[0].text())
+    return facts
 
 
 def facts_of(cib: etree._Element, display: Display, now: int, request: str = "hashell monitor --once") -> Facts:

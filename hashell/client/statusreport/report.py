@@ -42,6 +42,11 @@ def status_report(facts: Facts, form: str) -> str:
 
 def _written(facts: Facts, out: Outline) -> Outline:
     ws, display = facts.ws, facts.display
+    if facts.stale:
+        out.begin("STALE")
+        out.item(facts.stale, css="warning")
+        out.end()
+        out.blank()
     write_summary(facts, out)
     write_nodes(ws, out, display)
     _write_resource_list(facts, out)

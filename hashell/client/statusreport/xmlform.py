@@ -14,6 +14,7 @@ from hashell.client.statusreport.xmlresources import add_primitive, add_resource
 from hashell.client.view.attributes import expected_value, shown_attributes
 from hashell.client.view.failures import nodes_with_state, shown_failures, when
 from hashell.client.view.nodelist import feature_set
+from hashell.model.exitcodes import ExitCode
 from hashell.model.outcomes import attempt_words, exit_words
 from hashell.model.values import integer
 from hashell.stack.pengine.unpack.failcounts import failcount
@@ -39,8 +40,16 @@ def report_xml(facts: Facts) -> etree._Element:
     add_fencing(facts, root)
     _add_tickets(facts, root)
     _add_bans(facts, root)
-    etree.SubElement(root, "status", code="0", message="OK")
+    _add_outcome(facts, root)
     return root
+
+
+def _add_outcome(facts: Facts, root: etree._Element) -> None:
+    if not facts.stale:
+        etree.SubElement(root, "status", code="0", message="OK")
+        return
+    status = etree.SubElement(root, "status", code=str(int(ExitCode.TIMEOUT)), message="Timeout occurred")
+    etree.SubElement(etree.SubElement(status, "errors"), "error").text = facts.stale
 
 
 def _add_summary(facts: Facts, root: etree._Element) -> None:

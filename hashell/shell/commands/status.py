@@ -38,14 +38,34 @@ def status(session: Session, words: list[str]) -> None:
         else:
             raise _unknown_option(f"'{word}' is not an option")
     display = _display([option for option in options if option] or ["-r"], form)
+    request = " ".join(["hashell", "status", *words])
+    try:
+        facts = _facts(session, display, request)
+    except HashellError as error:
+        _show_last_known(session, display, request, form, error)
+        raise
+    _show(session, facts, form)
+
+
+def _facts(session: Session, display: Display, request: str) -> Facts:
     cluster = session.cluster()
-    facts = Facts(cib=session.run(cluster.cib()), display=display, now=int(time.time()),
-                  request=" ".join(["hashell", "status", *words]))
+    facts = Facts(cib=session.run(cluster.cib()), display=display, now=int(time.time()), request=request)
     if cluster.live:
         from hashell.client.statusreport.gather import take_live
 
         session.run(take_live(facts, cluster))
-    _show(session, facts, form)
+    return facts
+
+
+def _show_last_known(session: Session, display: Display, request: str, form: str, error: HashellError) -> None:
+    """What was known of a cluster that does not answer, if anything was."""
+    from hashell.client.lastknown import last_known
+    from hashell.client.source import find_source
+    from hashell.client.statusreport.gather import facts_then
+
+    known = last_known(find_source(session.environ(), session.options.node), error)
+    if known is not None:
+        _show(session, facts_then(known, error, display, request), form)
 
 
 def _display(options: list[str], form: str) -> Display:

@@ -31,6 +31,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lxml import etree
 
+from hashell.model.diagnostics import quoted
 from hashell.model.document import copy_tree, rc_text
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.attrd import messages
@@ -118,7 +119,7 @@ class AttrdCore:
             return [ack, *self._client_remove(element)]
         if task == "refresh":
             return [ack, *self._write_all()]
-        text = f"refused a request with the unknown task {task!r}"
+        text = f"refused a request with the unknown task {quoted(task)}"
         return [LogLine("warning", text), AckClient(client_id, request_id, ExitCode.INVALID_PARAM)]
 
     def client_closed(self, client_id: str) -> list[Effect]:
@@ -238,7 +239,7 @@ class AttrdCore:
         elif task == "peer-remove":
             self._drop_host(element.get("attr_host", ""))
         else:
-            effects.append(LogLine("error", f"ignored a message of {sender} with the unknown task {task!r}"))
+            effects.append(LogLine("error", f"ignored a message of {sender} with the unknown task {quoted(task)}"))
         return effects
 
     def _note_writer(self, sender: str, element: etree._Element, now: float) -> list[Effect]:

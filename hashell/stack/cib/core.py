@@ -30,6 +30,7 @@ from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
+from hashell.model.diagnostics import quoted
 from hashell.model.digest import digest_v2
 from hashell.model.document import CallOption, Rc, copy_tree, rc_text
 from hashell.model.document_apply import (
@@ -188,7 +189,7 @@ class CibCore:
         self._sign(client_id, client, element)
         if kind is None or options & CallOption.TRANSACTION:
             why = "is not known" if kind is None else "may not be sent with the transaction option"
-            log = LogLine("warning", f"refused a request of {client.name or client_id}: operation {op!r} {why}")
+            log = LogLine("warning", f"refused a request of {client.name or client_id}: operation {quoted(op)} {why}")
             rc = Rc.EOPNOTSUPP if kind is None else Rc.EINVAL
             return [log, *self._answer(element, rc, None)]
         host = element.get("cib_host")
@@ -244,7 +245,7 @@ class CibCore:
         op = element.get("cib_op", "")
         kind = operation_kind(op)
         if kind is None:
-            return [LogLine("warning", f"ignored a message of {sender}: operation {op!r} is not known")]
+            return [LogLine("warning", f"ignored a message of {sender}: operation {quoted(op)} is not known")]
         answered = element.get("cib_isreplyto")
         for_us = answered is not None and self._is_us(answered)
         if op == "cib_replace":
@@ -360,6 +361,9 @@ class CibCore:
         elif outcome.rc:
             text = f"{request.op} of {element.get('cib_clientname', 'a peer')} at {request.source} failed"
             effects.append(LogLine("info", f"{text}: {rc_text(outcome.rc)} ({outcome.rc})"))
+            if request.damaged:
+                text = f"what {request.source} sent of the CIB does not have the digest that it says, and is not taken"
+                effects.append(LogLine("warning", text))
         quiet = CallOption.DRYRUN | CallOption.INHIBIT_NOTIFY | CallOption.TRANSACTION
         if outcome.patch is not None and not request.options & quiet:
             effects += self._notify(element, outcome.rc, outcome.patch)

@@ -81,8 +81,9 @@ class Context:
         options: int = 0,
         done: CibCallback | None = None,
         host: str | None = None,
+        user: str = "hacluster",
     ) -> int:
-        """Ask the CIB manager; `done(rc, output)` is called in a later turn (never with DISCARD_REPLY).
+        """Ask the CIB manager for `user`; `done(rc, output)` is called in a later turn (never with DISCARD_REPLY).
 
         Returns the call id.
         """
@@ -92,7 +93,7 @@ class Context:
             self._deadlines[self._call_id] = self.now + max(15.0, 10.0 * len(self.peers.active()))
             if len(self.pending_cib) == 1:
                 self.emit(SetTimer(CIB_TIMER, _CIB_CHECK))
-        self.emit(CibRequest(self._call_id, op, section, element, options, host))
+        self.emit(CibRequest(self._call_id, op, section, element, options, host, user))
         return self._call_id
 
     def answered(self, call_id: int) -> CibCallback | None:

@@ -247,7 +247,8 @@ class Daemon:
             client.close()
             return
         client.ack(request, ExitCode.INDETERMINATE, function="dispatch_controller_ipc")
-        element.set("crm_user", client.user)
+        # An embedded node's daemons are those of the user who started it: to the CIB they are the cluster's own.
+        element.set("crm_user", "hacluster" if client.privileged and client.uid else client.user)
         self.turn(lambda core: core.client_request(client.id, element, time.time()))
 
     @staticmethod

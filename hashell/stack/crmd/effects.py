@@ -27,7 +27,7 @@ class SendPeer(Effect):
 class CibRequest(Effect):
     """A request to the CIB manager, answered through `cib_reply(call_id, rc, output, now)`.
 
-    `options` are the `cib_callopt` bits; `section` an XPath when bit 2 is set.
+    `options` are the `cib_callopt` bits; `section` an XPath when bit 2 is set; `user` is whose access rules count.
     """
 
     call_id: int
@@ -36,6 +36,7 @@ class CibRequest(Effect):
     element: etree._Element | None
     options: int
     host: str | None = None
+    user: str = "hacluster"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hashell.model.acl import SUPERUSERS
 from hashell.model.alerts import RESOURCE, AlertEvent
+from hashell.model.document import Rc
+from hashell.model.exitcodes import ExitCode
 from hashell.model.values import integer
-from hashell.stack.crmd.context import CAN_CREATE, MULTIPLE, XPATH, Context, payload_of
+from hashell.stack.crmd.context import CAN_CREATE, DRYRUN, MULTIPLE, XPATH, Context, payload_of
 from hashell.stack.crmd.effects import (
     AttrdClearFailures,
     CancelOperation,
@@ -71,7 +74,7 @@ class LocalExecutor:
         asker = _Asker(message.get("src") or self.ctx.name, message.get("crm_sys_from", "crmd"))
         op = self._operation(request, target)
         if task == "lrm_delete" or op.task in ("delete", "lrm_delete"):
-            self._delete(request, op, asker)
+            self._may_delete(message.get("crm_user") or "", request, op, asker)
         elif task == "lrm_fail":
             self._fail(target, op, asker)
         elif op.task == "cancel":
@@ -282,6 +285,23 @@ class LocalExecutor:
             self.ctx.send(message, to=asker.host)
         else:
             self.ctx.deliver(message, asker.host)
+
+    def _may_delete(self, user: str, request: etree._Element, op: Operation, asker: _Asker) -> None:
+        """Delete for a user whom access rules bind only what a trial shows that they let the user delete."""
+        if not user or user in SUPERUSERS:
+            self._delete(request, op, asker)
+            return
+
+        def tried(rc: int, _output: etree._Element | None) -> None:
+            if rc != Rc.EACCES:
+                self._delete(request, op, asker)
+                return
+            self.ctx.log("notice", f"{user} may not delete the history of {op.resource}")
+            op.task, op.rc, op.status, op.call_id = "delete", ExitCode.INSUFFICIENT_PRIV, ExecStatus.ERROR, 0
+            self.ack(op, asker)
+
+        path = self._resource_path(op.resource, request.get("on_node") or self.ctx.name)
+        self.ctx.cib("cib_delete", path, None, XPATH | DRYRUN, tried, user=user)
 
     def _delete(self, request: etree._Element, op: Operation, asker: _Asker) -> None:
         node = request.get("on_node") or self.ctx.name

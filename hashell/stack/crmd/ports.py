@@ -95,7 +95,7 @@ class CibPort:
     def request(self, asked: fx.CibRequest) -> None:
         element = command(
             asked.op, section=asked.section, data=asked.element, options=asked.options, call_id=asked.call_id,
-            host=asked.host, user="hacluster",
+            host=asked.host, user=asked.user,
         )  # fmt: skip
         try:
             self._ipc.send(element)

@@ -25,6 +25,7 @@ from typing import Any
 
 from lxml import etree
 
+from hashell.model.diagnostics import quoted
 from hashell.model.outcomes import ExecStatus
 from hashell.model.values import integer
 from hashell.model.xmltext import representable
@@ -118,7 +119,7 @@ class Executor:
             return []
         handler = self._handlers.get(op)
         if handler is None:
-            text = f"unknown operation {op!r} from {known.name or known.id}"
+            text = f"unknown operation {quoted(op)} from {known.name or known.id}"
             return [LogLine("warning", text), self._reply(request, -protocol.EOPNOTSUPP)]
         if op != "lrmd_rsc_poke" and not known.privileged:
             return [self._reply(request, -protocol.EACCES)]

@@ -21,6 +21,7 @@ from typing import Any
 from lxml import etree
 
 from hashell.model.agentmeta import AgentMetadata
+from hashell.model.diagnostics import quoted
 from hashell.model.outcomes import ExecStatus
 from hashell.model.values import integer_of
 from hashell.ra.agent import FenceResult
@@ -347,7 +348,7 @@ class Fencer:
             return self._drive(drive, owner.executed(drive, sender, protocol.read_outcome(element)))
         handler = self._peer_handlers.get(op)
         if handler is None:
-            return [LogLine("warning", f"message {op or element.tag!r} of {sender} is not known, ignored")]
+            return [LogLine("warning", f"message {quoted(op or element.tag)} of {sender} is not known, ignored")]
         return handler(sender, element, at)
 
     def _peer_query(self, sender: str, element: etree._Element, at: Moment) -> list[Effect]:

@@ -38,6 +38,7 @@ class DaemonSpec:
 
 
 MEMBERSHIP = "membership"
+EXECUTOR = "lrmd"
 PACEMAKERD = "pacemakerd"
 
 DAEMONS: tuple[DaemonSpec, ...] = (
@@ -45,7 +46,7 @@ DAEMONS: tuple[DaemonSpec, ...] = (
     DaemonSpec(PACEMAKERD, "hashell.stack.supervisor.pacemakerd", privileged=True, stop_seconds=10.0),
     DaemonSpec("cib", "hashell.stack.cib.daemon", on_ring=True),
     DaemonSpec("stonithd", "hashell.stack.stonithd.daemon", privileged=True, on_ring=True),
-    DaemonSpec("lrmd", "hashell.stack.lrmd.daemon", privileged=True),
+    DaemonSpec(EXECUTOR, "hashell.stack.lrmd.daemon", privileged=True),
     DaemonSpec("attrd", "hashell.stack.attrd.daemon", on_ring=True),
     DaemonSpec("schedulerd", "hashell.stack.schedulerd.daemon"),
     DaemonSpec("crmd", "hashell.stack.crmd.daemon", on_ring=True, stop_seconds=1260.0),

@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.stack.effects import CancelTimer, Effect, LogLine, SetTimer
-from hashell.stack.runtime import log_level, run_daemon
+from hashell.stack.runtime import allow_many_files, log_level, run_daemon
 from hashell.stack.settings import NodeSettings
 from hashell.stack.supervisor import core
 from hashell.stack.supervisor.notify import ServiceManager
@@ -299,6 +299,8 @@ class NodeProcess:
             os.write(words, f"{spec.module} cannot be imported: {error}".encode()[:_WORDS_LIMIT])
             return int(ExitCode.NOT_INSTALLED)
         settle()
+        if spec.name != core.EXECUTOR:  # what it starts are the administrator's services: they get the limit as it is
+            allow_many_files()
         main: Main = functools.partial(module.main, control=control) if control is not None else module.main
         return run_daemon(self._settings, spec.name, functools.partial(_guarded, main, words))
 

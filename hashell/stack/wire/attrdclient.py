@@ -40,12 +40,15 @@ class AttrdClient:
     def connected(self) -> bool:
         return self._ipc is not None and self._ipc.connected
 
-    async def connect(self, wait: float = 0.0) -> None:
-        """Connect, waiting up to `wait` seconds for the manager to serve. Raises IpcError."""
+    async def connect(self, wait: float = 0.0, patience: float | None = None) -> None:
+        """Connect, waiting up to `wait` seconds for the manager to serve. Raises IpcError.
+
+        TimeoutError when it does not accept us in `patience` seconds.
+        """
         if self.connected:
             return
         ipc = PacemakerClient(self._settings, "attrd", on_lost=self._on_lost)
-        await ipc.connect(wait)
+        await ipc.connect(wait, patience)
         self._ipc = ipc
 
     async def close(self) -> None:

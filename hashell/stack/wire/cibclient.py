@@ -79,12 +79,15 @@ class CibClient:
 
     # -- connecting ------------------------------------------------------------------------------------------
 
-    async def connect(self, wait: float = 0.0, *, subscribe: bool | None = None) -> None:
+    async def connect(
+        self, wait: float = 0.0, *, subscribe: bool | None = None, patience: float | None = None
+    ) -> None:
         """Connect and register, waiting up to `wait` seconds for the manager to serve. Raises IpcError.
 
-        `subscribe` follows the CIB from the start; by default it does when there is an `on_diff`.
+        `subscribe` follows the CIB from the start; by default it does when there is an `on_diff`. TimeoutError when
+        the manager does not accept us in `patience` seconds, or does not answer.
         """
-        await self._ipc.connect(wait)
+        await self._ipc.connect(wait, patience)
         try:
             await self._register()
             if subscribe if subscribe is not None else self._on_diff is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hashell.model.values import integer_of
 from hashell.model.version import FEATURE_SET
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire import envelope
@@ -19,6 +20,16 @@ from hashell.stack.wire.ipcclient import IpcError
 from hashell.stack.wire.pacemaker import PacemakerClient
 
 CALL_TIMEOUT = 30.0
+
+
+class CrmdError(Exception):
+    """The controller did not do what it was asked for. `rc` is an exit code, `reason` its words or ''."""
+
+    def __init__(self, rc: int, reason: str) -> None:
+        super().__init__(reason or f"exit code {rc}")
+        self.rc, self.reason = rc, reason
+
+
 _Match = Callable[[etree._Element], bool]
 
 
@@ -58,9 +69,12 @@ class CrmdClient:
     def connected(self) -> bool:
         return self._ipc.connected
 
-    async def connect(self, wait: float = 0.0) -> None:
-        """Connect and say who we are, waiting up to `wait` seconds for the controller to serve."""
-        await self._ipc.connect(wait)
+    async def connect(self, wait: float = 0.0, patience: float | None = None) -> None:
+        """Connect and say who we are, waiting up to `wait` seconds for the controller to serve.
+
+        TimeoutError when it does not accept us in `patience` seconds.
+        """
+        await self._ipc.connect(wait, patience)
         options = etree.Element("options", major_version="1", minor_version="0")
         options.set("client_name", self._name)
         options.set("client_uuid", str(os.getpid()))
@@ -86,12 +100,18 @@ class CrmdClient:
     # -- changing --------------------------------------------------------------------------------------------
 
     async def delete_history(self, rsc: ResourceAgent, node: str, *, cib_only: bool = False) -> None:
-        """Have `node` forget what it knows of the resource; `cib_only` for a node that is not there."""
+        """Have `node` forget what it knows of the resource; `cib_only` for a node that is not there.
+
+        Raises CrmdError with 4 when access rules do not permit it to this user.
+        """
         operation = self._resource_operation(rsc, node)
         if cib_only:
             operation.set("mode", "cib")
         message = self._request("lrm_delete", sys_to="crmd", host_to="" if cib_only else node, data=operation)
-        await self._call(message, matches=_acknowledges(rsc.id))
+        answer = await self._call(message, matches=_acknowledges(rsc.id))
+        result = next(answer.iter("lrm_rsc_op"), None)
+        if result is not None and (rc := integer_of(result, "rc-code")):
+            raise CrmdError(rc, result.get("exit-reason") or "")
 
     async def fail_resource(self, rsc: ResourceAgent, node: str) -> None:
         """Have `node` report a failure of the resource."""

@@ -107,9 +107,14 @@ class FencerClient:
     def connected(self) -> bool:
         return self._ipc.connected
 
-    async def connect(self, wait: float = 0.0, notifications: Sequence[str] | None = None) -> None:
-        """Connect, register and ask for notifications (by default those NOTIFICATIONS names, if wanted at all)."""
-        await self._ipc.connect(wait)
+    async def connect(
+        self, wait: float = 0.0, notifications: Sequence[str] | None = None, patience: float | None = None
+    ) -> None:
+        """Connect, register and ask for notifications (by default those NOTIFICATIONS names, if wanted at all).
+
+        TimeoutError when the fencer does not accept us in `patience` seconds.
+        """
+        await self._ipc.connect(wait, patience)
         command = etree.Element("stonith_command", t="stonith-ng", st_op="register", st_clientname=self._name)
         answer = await self._ipc.request(command)
         self.client_id = answer.get("st_clientid") or ""

@@ -135,13 +135,20 @@ class IpcClient:
 
     # -- connecting ---------------------------------------------------------------------------------------
 
-    async def connect(self, wait: float = 0.0) -> None:
-        """Connect, trying again for `wait` seconds while there is nobody or it is not ready. Raises IpcError."""
+    async def connect(self, wait: float = 0.0, patience: float | None = None) -> None:
+        """Connect, trying again for `wait` seconds while there is nobody or it is not ready. Raises IpcError.
+
+        `patience` is how many seconds a server may take to accept us before it counts as frozen: TimeoutError. The
+        kernel takes connections in a frozen server's place, so that without it we wait for as long as it is frozen.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         while True:
             try:
-                return await self._connect_once()
+                async with asyncio.timeout(patience):
+                    return await self._connect_once()
+            except TimeoutError:
+                raise
             except OSError as error:
                 if error.errno not in _NOT_YET or loop.time() >= deadline:
                     raise IpcError(error.errno, f"{self.name}: {error.strerror}") from None

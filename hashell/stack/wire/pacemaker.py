@@ -241,9 +241,12 @@ class PacemakerClient:
     def connected(self) -> bool:
         return self._ipc.connected
 
-    async def connect(self, wait: float = 0.0) -> None:
-        """Connect, trying again for `wait` seconds while nobody serves the name. Raises IpcError."""
-        await self._ipc.connect(wait)
+    async def connect(self, wait: float = 0.0, patience: float | None = None) -> None:
+        """Connect, trying again for `wait` seconds while nobody serves the name. Raises IpcError.
+
+        TimeoutError when a server does not accept us in `patience` seconds.
+        """
+        await self._ipc.connect(wait, patience)
         user, group = cluster_ids(self._settings)
         server = self._ipc.server
         if server.uid not in (0, os.getuid(), user) and (group is None or server.gid != group):

@@ -8,7 +8,9 @@ import contextlib
 import random
 import socket
 import struct
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 
 from hashell.stack.membership.totem import packets
 from hashell.stack.settings import NodeSettings
@@ -241,3 +243,20 @@ class Mute:
     def close(self) -> None:
         for sock in (*self._sockets, self._setup):
             sock.close()
+
+
+def knock_as_nobody(settings: NodeSettings, services: Sequence[str]) -> list[int]:
+    """Connect to each service as a user who is in no group of the cluster's; the errors as positive numbers."""
+    code = f"""
+import os, socket
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for address in {[qbframe.abstract_address(settings.ipc_name(service)) for service in services]!r}:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(20)
+        sock.connect(address)
+        sock.sendall({qbframe.encode_connect_request(131072)!r})
+        data = sock.recv(65536)
+    print(-int.from_bytes(data[16:20], "little", signed=True))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    return [int(word) for word in done.stdout.split()]

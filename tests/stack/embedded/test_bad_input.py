@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from hashell.client.board import Board
 from hashell.client.cluster import Cluster, open_cluster
@@ -24,7 +26,7 @@ from hashell.model.diagnostics import HashellError
 from hashell.stack.embedded import EmbeddedCluster
 from hashell.stack.supervisor.core import DAEMONS
 from hashell.stack.wire.ipcclient import IpcClient
-from tests.stack.embedded import hostile
+from tests.stack.embedded import hostile, variations
 from tests.stack.embedded.test_daemon_kills import until
 
 SEED = 20261123
@@ -40,6 +42,8 @@ SERVED_BY = {
 }  # fmt: skip
 #: Milliseconds. Long enough that a busy machine makes no new ring: what is asked is whether garbage does.
 TOKEN = 20000
+#: Of the messages with absurd values only some are sent here; the lab sends them all. A prime, so that all kinds come.
+EVERY = 7
 #: Lines at warning or above that one kind of garbage may cost a daemon: one for each client, not for each message.
 LINES_OF_A_FLOOD = 400
 
@@ -99,6 +103,13 @@ class Site:
 
     async def steady(self) -> bool:
         return await self.places("one", "two") == {"one": ["node1"], "two": ["node2"]}
+
+    async def configuration(self) -> str:
+        """The configuration as text, without the counters that every change moves."""
+        async with self.cluster("node1") as cluster:
+            configuration = (await cluster.cib()).find("configuration")
+        assert configuration is not None
+        return etree.tostring(configuration).decode()
 
     def daemons(self) -> dict[str, list[int]]:
         """Process ids of the daemons of all nodes, by `NODE DAEMON`."""
@@ -219,6 +230,24 @@ async def test_garbage_for_a_local_service(site: Site, service: str) -> None:
 
 
 @pytest.mark.timeout(300)
+async def test_each_message_with_one_thing_wrong(site: Site) -> None:
+    """Each gets the answer of the original, where it has one; no cause is told twice, and the configuration stays."""
+    recorded = json.loads((Path(__file__).parent / "verdicts.json").read_text())
+    services = [name for name in variations.SERVICES if name != "cib_ro"]  # the same daemon as that of cib_rw
+    settings = site.nodes.node_settings("node1")
+    async with Calm(site):
+        logged = {node: len(site.log(node)) for node in site.nodes.names}
+        before = await site.configuration()
+        answers = await asyncio.gather(*(variations.ask_all(settings, name, every=EVERY) for name in services))
+        for service, found in zip(services, answers, strict=True):
+            assert variations.differences(service, found, recorded[service]) == {}
+        assert await site.configuration() == before
+        told = [line.partition("]")[2] for node in site.nodes.names for line in site.log(node)[logged[node] :]]
+        complaints = [line for line in told if line.startswith((" WARNING:", " ERROR:", " CRITICAL:"))]
+        assert sorted(complaints) == sorted(set(complaints))
+
+
+@pytest.mark.timeout(300)
 async def test_garbage_in_the_groups_of_the_daemons(site: Site) -> None:
     async with Calm(site):
         await hostile.shout_into_groups(site.nodes.node_settings("node1"), "node1", SEED)
@@ -260,6 +289,20 @@ async def test_clients_that_never_read_and_many_idle_ones(site: Site) -> None:
         mute.close()
     for client in clients:
         await client.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+async def test_a_user_who_is_no_member(site: Site) -> None:
+    """Refused at the door with EACCES by every service, each time, and told once a minute for each."""
+    settings = site.nodes.node_settings("node1")
+    async with Calm(site):
+        logged = len(site.log("node1"))
+        services = 3 * (*hostile.CS_SERVICES, *hostile.CRM_SERVICES)
+        answers = await asyncio.to_thread(hostile.knock_as_nobody, settings, services)
+        assert answers == [errno.EACCES] * len(services), answers
+        told = [line for line in site.log("node1")[logged:] if "refused, not allowed" in line]
+        assert len(told) == len(set(told)) >= len(hostile.CRM_SERVICES)
 
 
 AGENTS = {

@@ -259,3 +259,19 @@ def test_long_names_are_refused():
     with pytest.raises(ValueError):
         qbframe.abstract_address("x" * 108)
     assert len(qbframe.abstract_address("cmap")) == 108
+
+
+async def test_a_server_that_is_frozen_is_waited_for_no_longer_than_asked() -> None:
+    """The kernel connects a client to a process that is stopped: nothing but time tells that nobody is there."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(qbframe.abstract_address(name))
+        listener.listen(4)
+        client = IpcClient(name)
+        with pytest.raises(TimeoutError):
+            await client.connect(patience=0.05)
+        assert not client.connected
+        accepted, _address = listener.accept()
+        with accepted:
+            assert len(accepted.recv(4096)) == qbframe.CONNECT_REQUEST.size
+            assert accepted.recv(4096) == b"", "what was given up is hung up"

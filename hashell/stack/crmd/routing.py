@@ -153,7 +153,7 @@ class Router:
         peer.expected = "down"
         if self.ctx.is_dc:
             self.ctx.log("notice", f"node {peer.name} wants to shut down")
-            self.ctx.emit(AttrdUpdate(peer.name, (("shutdown", str(int(self.ctx.now))),)))
+            self.ctx.emit(AttrdUpdate(peer.name, (("shutdown", str(int(self.ctx.epoch))),)))
 
     def _do_do_shutdown(self, message: etree._Element) -> None:
         sender = message.get("src", "")

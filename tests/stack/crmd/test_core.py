@@ -186,6 +186,27 @@ def test_a_killed_controller_adopts_what_runs() -> None:
     assert world.holders("a") == [1]
 
 
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_set_clock_delays_nothing_and_makes_nobody_late(step: float) -> None:
+    """The DC's time of day is set while a controller is away, then while a request for fencing runs."""
+    world = cluster(3, "a", fencing=True)
+    dc = world.hosts[3]
+    assert world.dc() == "n3"
+    world.crash(1, machine=False)
+    world.run(0.5)
+    dc.clock_shift = step
+    world.start(1)
+    world.run_until(world.settled, 15)
+    assert not any("was not answered in time" in line for host in world.hosts.values() for line in host.log)
+    world.crash(2)
+    world.run_until(lambda: bool(dc.fencing), 30)
+    dc.clock_shift = 0
+    world.run_until(lambda: state_of(world, "n2").get("expected") == "down", 30)
+    world.start(2)
+    world.run_until(world.settled, 30)
+    assert state_of(world, "n2").get("join") == "member" and len(dc.fencing) == 1
+
+
 def test_failed_monitor_counts_and_moves() -> None:
     world = cluster(3, "a")
     world.hosts[1].resource_dies("a")

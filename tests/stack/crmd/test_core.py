@@ -194,13 +194,13 @@ def test_a_set_clock_delays_nothing_and_makes_nobody_late(step: float) -> None:
     assert world.dc() == "n3"
     world.crash(1, machine=False)
     world.run(0.5)
-    dc.clock_shift = step
+    dc.machine.clock_shift = step
     world.start(1)
     world.run_until(world.settled, 15)
     assert not any("was not answered in time" in line for host in world.hosts.values() for line in host.log)
     world.crash(2)
     world.run_until(lambda: bool(dc.fencing), 30)
-    dc.clock_shift = 0
+    dc.machine.clock_shift = 0
     world.run_until(lambda: state_of(world, "n2").get("expected") == "down", 30)
     world.start(2)
     world.run_until(world.settled, 30)

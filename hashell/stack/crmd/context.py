@@ -48,6 +48,7 @@ class Context:
         self.have_quorum = False
         self.had_quorum = False
         self.ring_id = ""
+        self.held = ""  #: the reference of our own message that must come back before anything is begun; '' = go on
         self.peers = PeerTable()
         self.options = Options()
         self.pending_cib: dict[int, CibCallback | None] = {}
@@ -103,6 +104,11 @@ class Context:
         if len(self.pending_cib) == 1 and call_id in self.pending_cib:
             self.emit(CancelTimer(CIB_TIMER))
         return self.pending_cib.pop(call_id, None)
+
+    def put_off_deadlines(self, seconds: float) -> None:
+        """We did not run for so long: answers may wait to be read."""
+        for call in self._deadlines:
+            self._deadlines[call] += seconds
 
     def overdue(self) -> list[tuple[int, CibCallback | None]]:
         """Take out the requests that nobody answered in time (the answering node may be gone)."""

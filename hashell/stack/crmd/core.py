@@ -224,6 +224,15 @@ class Controller:
             self.ctx.send(self.ctx.request("throttle", "crmd", "crmd", origin="throttle_send_command", extra=extra))
         return self._finish()
 
+    def stalled(self, seconds: float, now: float) -> list[Effect]:
+        """This process did not run for so long: the others may have gone on without us."""
+        self._turn(now)
+        if self.ctx.state not in (State.STA, State.STO, State.TER):
+            self.ctx.log("warning", f"did not run for {seconds:.1f} s: nothing is begun until the ring was heard")
+            self.ctx.put_off_deadlines(seconds)
+            self.router.hold()
+        return self._finish()
+
     def lost(self, what: str, now: float) -> list[Effect]:
         """A connection the controller cannot do without is gone: leave, to be started anew."""
         self._turn(now)

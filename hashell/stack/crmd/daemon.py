@@ -38,6 +38,9 @@ log = logging.getLogger("crmd")
 
 _CONNECT_WAIT = 60.0
 _LOAD_PERIOD = 30.0
+#: Seconds between two signs of life of this process to itself, and how late one may be.
+_BEAT = 0.5
+_LATE = 0.5
 _DC_VERSION = "3.0.0-hashell"
 
 
@@ -49,6 +52,7 @@ class Daemon:
         self.core: Controller | None = None
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._stop = stop
+        self._beat = time.monotonic()
         self._early: list[Callable[[Controller], list[Effect]]] = []
         self._timers = TimerTable(self._fire)
         self._tasks = BackgroundTasks(lambda: self._exit(ExitCode.SOFTWARE))
@@ -105,6 +109,7 @@ class Daemon:
             log.error("cannot start: %s", connecting.exception())
             self._exit(ExitCode.DISCONNECT)
         self._tasks.start(self._measure_load())
+        self._tasks.start(self._keep_beat())
         code = await self.exit_code
         for task in (watcher, connecting):
             task.cancel()
@@ -144,6 +149,20 @@ class Daemon:
         else:
             self.turn(lambda core: core.shutdown(time.monotonic()))
 
+    async def _keep_beat(self) -> None:
+        while True:
+            self._notice_stall()
+            self._beat = time.monotonic()
+            await asyncio.sleep(_BEAT)
+
+    def _notice_stall(self) -> None:
+        """Before anything else is done after a pause of this process, whatever wakes it first."""
+        now = time.monotonic()
+        missed = now - self._beat - _BEAT
+        if missed > _LATE:
+            self._beat = now
+            self.turn(lambda core: core.stalled(missed, now))
+
     async def _measure_load(self) -> None:
         cores = os.cpu_count() or 1
         while True:
@@ -176,6 +195,7 @@ class Daemon:
             return
         if self.exit_code.done():
             return
+        self._notice_stall()
         try:
             effects = call(self.core)
         except Exception:

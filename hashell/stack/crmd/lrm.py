@@ -94,7 +94,8 @@ class LocalExecutor:
         )
 
     def _execute(self, target: etree._Element, op: Operation, asker: _Asker) -> None:
-        if op.task != "stop" and (self.ctx.state not in _WORKING_STATES or self._too_late(op)):
+        barred = self.ctx.state not in _WORKING_STATES or self._too_late(op) or self._of_another_dc(asker)
+        if op.task != "stop" and barred:
             self._refuse(op, asker)
             return
         resource = self._register(target, op)
@@ -135,6 +136,11 @@ class LocalExecutor:
         if too_late:
             # Whoever starts something here has not heard that we are leaving, or it was lost on the way to the CIB.
             self.ctx.send(self.ctx.request("req_shutdown", "crmd", "crmd", origin="do_shutdown_req"))
+
+    def _of_another_dc(self, asker: _Asker) -> bool:
+        """The order of a transition whose DC is not ours: of one that was out and does not know it yet."""
+        known = self.ctx.dc is not None and asker.host.lower() != self.ctx.dc.lower()
+        return asker.system == "tengine" and known
 
     def _too_late(self, op: Operation) -> bool:
         return self.ctx.shutting_down and op.task == "start"

@@ -96,7 +96,7 @@ class Transitioner:
 
     def advance(self) -> None:
         """Fire what is ready until nothing is; then see whether the transition is complete."""
-        if self._advancing or self.graph.complete:
+        if self._advancing or self.graph.complete or self.ctx.held:
             return
         self._advancing = True
         graph = self.graph
@@ -371,6 +371,9 @@ class Transitioner:
         """Nobody answered: the action is lost, and the CIB says so."""
         action = self.graph.actions.get(action_id)
         if action is None or action.confirmed or self.graph.complete:
+            return
+        if self.ctx.held:
+            self.ctx.emit(SetTimer(f"{ACTION_TIMER}{action_id}", self.graph.cluster_delay))
             return
         self.ctx.log("error", f"{action.key} on {action.node}: no result in time")
         action.confirmed = True

@@ -38,7 +38,7 @@ class ClockLab(TroubledLab):
         host.write(SHIFT, f"{seconds:+d}s\n")
 
     def shift(self, host: Host) -> float:
-        """By how much the time of day of the host's daemons is wrong now: from the ages of what they wrote."""
+        """By how much the time of day is wrong now for what runs in the environment of the host's daemons."""
         words = ("env", *self.environment, "python3", "-c", "import time; print(time.time())")
         shown = float(host.run(*words, check=True).stdout)
         return shown - float(host.run("date", "+%s.%N", check=True).stdout)
@@ -71,6 +71,8 @@ def test_a_clock_is_set_while_resources_start(cluster: ClockLab, role: str, step
         cluster.verify(since)
         cluster.kill_daemon(cluster.others(victim)[0], "crmd")
         cluster.verify(since)
+        by_then = uptime() + step
+        assert [at for at in cluster.said(victim, r" crmd\[", by_then - 300) if at < by_then], "the daemons saw no step"
         cluster.set_clock(victim, 0)
         wait_for("the clock to be right", lambda: abs(cluster.shift(victim)) < 60, 30)
         cluster.kill_daemon(cluster.others(victim)[1], "crmd")

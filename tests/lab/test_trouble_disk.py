@@ -17,8 +17,8 @@ from tests.lab.trouble import TroubledLab
 CIB = "/var/lib/pacemaker/cib"
 #: A small file system in the place of the folder, with what was in it.
 SMALL = f"""set -e
-cp -a {CIB} /run/cib.copy; mount -t tmpfs -o size=3m tmpfs {CIB}; cp -a /run/cib.copy/. {CIB}
-chown --reference=/run/cib.copy {CIB}; chmod --reference=/run/cib.copy {CIB}; rm -r /run/cib.copy"""
+mkdir /run/cib.copy; cp -a {CIB}/cib* /run/cib.copy; chown --reference={CIB} /run/cib.copy
+mount -t tmpfs -o size=3m,mode=0750 tmpfs {CIB}; cp -a /run/cib.copy/. {CIB}; rm -r /run/cib.copy"""
 FILL = f"dd if=/dev/zero of={CIB}/filler bs=4096 2>/dev/null; df {CIB} | grep -q 100%"
 
 

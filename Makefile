@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check fuzz lab lab-smoke bench conformance simulation simulation-ring setup clean
+.PHONY: demo test check fuzz lab lab-smoke soak bench conformance simulation simulation-ring setup clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,11 @@ lab: setup
 
 lab-smoke: setup
 	$(PYTEST) -v --timeout=900 -m smoke tests/lab
+
+# Long runs: the race of two nodes for each other, and random trouble, each round from a seed of its own.
+soak: setup
+	HASHELL_ROUNDS=$${HASHELL_ROUNDS:-50} HASHELL_SEED=$${HASHELL_SEED:-$$(date +%s)} \
+	    $(PYTEST) -v -s --timeout=900 tests/lab/test_fence_race.py tests/lab/test_trouble_random.py
 
 bench: setup
 	@$(BIN)/python -m tests.benchmarks

@@ -12,6 +12,7 @@ from hashell.model.outcomes import ExecStatus, OcfCode
 from hashell.ra import bundled
 from hashell.ra.agent import AgentId, FenceResult
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
+from hashell.ra.leftovers import AgentRecord
 from hashell.ra.ocf import duration_text, signal_text
 from hashell.ra.process import RunningProcess
 
@@ -23,9 +24,11 @@ _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
 class FenceAgents:
-    """The fence agents of this node: `fence_*` in PATH and sbin, and the bundled ones."""
+    """The fence agents of this node: `fence_*` in PATH and sbin, and the bundled ones. Running ones are noted in
+    `record`."""
 
-    def __init__(self, env: Mapping[str, str], python: str, cwd: Path) -> None:
+    def __init__(self, env: Mapping[str, str], python: str, cwd: Path, record: AgentRecord | None = None) -> None:
+        self._record = record
         self._env = env
         self._python = python
         self._cwd = cwd
@@ -81,8 +84,9 @@ class FenceAgents:
         try:
             argv = bundled.command(path, self._python)
             process = RunningProcess.start(
-                argv, env=self._env, cwd=self._cwd, stdin=text.encode("utf-8", "surrogateescape"), limit=limit
-            )
+                argv, env=self._env, cwd=self._cwd, stdin=text.encode("utf-8", "surrogateescape"), limit=limit,
+                record=self._record,
+            )  # fmt: skip
         except OSError as error:
             reason = f"Agent {name} cannot be started: {error.strerror}"
             return FenceResult(OcfCode.INSUFFICIENT_PRIV, ExecStatus.ERROR, reason)

@@ -15,6 +15,7 @@ from hashell.model.xmltext import representable
 from hashell.ra import bundled
 from hashell.ra.agent import AgentId, AgentJob, AgentResult, file_stamp
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
+from hashell.ra.leftovers import AgentRecord
 from hashell.ra.ocf import process_outcome, start_failure
 from hashell.ra.process import RunningProcess
 
@@ -41,7 +42,10 @@ class LsbClass:
     name = "lsb"
     has_providers = False
 
-    def __init__(self, env: Mapping[str, str], cwd: Path, folder: Path = INIT_FOLDER) -> None:
+    def __init__(
+        self, env: Mapping[str, str], cwd: Path, folder: Path = INIT_FOLDER, record: AgentRecord | None = None
+    ) -> None:
+        self._record = record
         self._env = env
         self._cwd = cwd
         self._folder = folder
@@ -90,7 +94,7 @@ class LsbClass:
             return AgentResult(OcfCode.NOT_INSTALLED, ExecStatus.NOT_INSTALLED, reason)
         try:
             argv = [str(path), "status" if status else job.action]
-            process = RunningProcess.start(argv, env=self._env, cwd=self._cwd)
+            process = RunningProcess.start(argv, env=self._env, cwd=self._cwd, record=self._record)
         except (OSError, ValueError) as error:
             return start_failure(error if isinstance(error, OSError) else OSError(0, str(error)), job.agent)
         ended = await process.wait(job.timeout)

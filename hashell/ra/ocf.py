@@ -12,6 +12,7 @@ from hashell.ra import bundled
 from hashell.ra.agent import AgentId, AgentJob, AgentResult, exit_reason, file_stamp
 from hashell.ra.diagnostics import AgentNotInstalled, MetadataFailed
 from hashell.ra.environment import ocf_environment
+from hashell.ra.leftovers import AgentRecord
 from hashell.ra.process import ProcessResult, RunningProcess
 from hashell.stack.settings import NodeSettings
 
@@ -59,13 +60,17 @@ def not_installed(agent: AgentId, why: str = "") -> AgentResult:
 
 
 class OcfClass:
-    """Discovery and execution of OCF agents. `env` is the result of environment.daemon_environment."""
+    """Discovery and execution of OCF agents. `env` is the result of environment.daemon_environment; running agents
+    are noted in `record`."""
 
     name = "ocf"
     has_providers = True
 
-    def __init__(self, settings: NodeSettings, env: Mapping[str, str], python: str, cwd: Path) -> None:
+    def __init__(
+        self, settings: NodeSettings, env: Mapping[str, str], python: str, cwd: Path, record: AgentRecord | None = None
+    ) -> None:
         self._root = settings.ocf_root
+        self._record = record
         self._env = env
         self._python = python
         self._cwd = cwd
@@ -133,7 +138,7 @@ class OcfClass:
     def _start(self, path: Path, job: AgentJob, limit: int = 65536) -> RunningProcess:
         env = ocf_environment(self._env, job, str(self._root))
         argv = [*bundled.command(path, self._python), job.action]
-        return RunningProcess.start(argv, env=env, cwd=self._cwd, limit=limit)
+        return RunningProcess.start(argv, env=env, cwd=self._cwd, limit=limit, record=self._record)
 
 
 def _plain(name: str) -> bool:

@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hashell.ra.leftovers import AgentRecord
+
 OUTPUT_LIMIT = 64 * 1024
 _CHUNK = 65536
 _POLL = 0.02
@@ -66,8 +68,9 @@ class ProcessResult:
 class RunningProcess:
     """One started program. Raises OSError from start() when it cannot be executed."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], limit: int) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], limit: int, record: AgentRecord | None = None) -> None:
         self._popen = popen
+        self._record = record
         self.stdout = LimitedText(limit)
         self.stderr = LimitedText(limit)
         self._loop = asyncio.get_running_loop()
@@ -86,8 +89,12 @@ class RunningProcess:
         stdin: bytes | None = None,
         limit: int = OUTPUT_LIMIT,
         user: str | None = None,
+        record: AgentRecord | None = None,
     ) -> RunningProcess:
-        """Start `argv`, as `user` with that user's groups when one is named, which takes root."""
+        """Start `argv`, as `user` with that user's groups when one is named, which takes root.
+
+        With a `record` it is noted there until its exit.
+        """
         account = pwd.getpwnam(user) if user else None
         popen = subprocess.Popen(
             list(argv),
@@ -102,7 +109,9 @@ class RunningProcess:
             group=account.pw_gid if account else None,
             extra_groups=os.getgrouplist(account.pw_name, account.pw_gid) if account else None,
         )
-        running = cls(popen, limit)
+        if record:
+            record.began(popen.pid)
+        running = cls(popen, limit, record)
         if stdin is not None:
             running._feed(stdin)
         return running
@@ -170,6 +179,8 @@ class RunningProcess:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
+        if self._record:
+            self._record.ended(self._popen.pid)
         if not self._exited.done():
             self._exited.set_result(code)
 

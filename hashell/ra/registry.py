@@ -16,6 +16,7 @@ from hashell.ra.classes import AgentClass
 from hashell.ra.diagnostics import UnknownAgentClass
 from hashell.ra.environment import daemon_environment
 from hashell.ra.fence import FenceAgents
+from hashell.ra.leftovers import AgentRecord
 from hashell.ra.lsb import LsbClass
 from hashell.ra.ocf import OcfClass
 from hashell.ra.secrets import SecretMissing, resolve, secrets_folder
@@ -32,15 +33,21 @@ def agent_folder(settings: NodeSettings) -> Path:
 
 
 def standard_classes(
-    settings: NodeSettings, *, inherited: Mapping[str, str] | None = None, python: str = sys.executable
+    settings: NodeSettings,
+    *,
+    inherited: Mapping[str, str] | None = None,
+    python: str = sys.executable,
+    record: AgentRecord | None = None,
 ) -> list[AgentClass]:
-    """The classes supported on this node. `inherited` is the environment that agents get, by default our own."""
+    """The classes supported on this node. `inherited` is the environment that agents get, by default our own; running
+    agents are noted in `record`."""
     env = daemon_environment(settings, os.environ if inherited is None else inherited, python)
     cwd = agent_folder(settings)
-    classes: list[AgentClass] = [OcfClass(settings, env, python, cwd), StonithClass(FenceAgents(env, python, cwd))]
+    stonith = StonithClass(FenceAgents(env, python, cwd))
+    classes: list[AgentClass] = [OcfClass(settings, env, python, cwd, record), stonith]
     if not settings.embedded:
         # Embedded nodes share one machine: what its init system runs would be active on each of them.
-        lsb, systemd = LsbClass(env, cwd), SystemdClass()
+        lsb, systemd = LsbClass(env, cwd, record=record), SystemdClass()
         classes += [lsb, systemd, ServiceClass(lsb, systemd)]
     return classes
 

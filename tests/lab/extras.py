@@ -43,6 +43,11 @@ def fence_agents() -> str:
     return f"{_layer('fence-agents', ('fence-agents-redfish',))}:{peerlab._image()}"
 
 
+def faketime() -> Path:
+    """The files of libfaketime, which gives programs a time of day of their own."""
+    return _layer("faketime", ("libfaketime",))
+
+
 def admin_layer() -> Path:
     """The files of ssh and booth; skips the test where they cannot be installed."""
     return _layer("admin", _ADMIN_PACKAGES)

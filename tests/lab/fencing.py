@@ -40,7 +40,7 @@ class FencedLab:
         self.hosts = [Host(n) for n in range(1, count + 1)]
         self._image = extras.fence_agents()
         _wire_the_machine()
-        power = Power(is_on=is_on, off=lambda number: Host(number).kill(), on=self._boot)
+        power = Power(is_on=is_on, off=self._off, on=self._boot)
         numbers = (*(host.number for host in self.hosts), *further)
         self.controller = Controller(f"{NET}.254", numbers, power, HOME / "redfish")
 
@@ -60,6 +60,9 @@ class FencedLab:
 
     def _boot(self, number: int) -> None:
         peerlab.boot_ours(Host(number), len(self.hosts), image=self._image)
+
+    def _off(self, number: int) -> None:
+        Host(number).kill()
 
     def parameters(self, password: str = PASSWORD) -> str:
         """What every device of this controller is configured with."""

@@ -185,13 +185,13 @@ def up_pacemaker_on_our_ring(count: int, token: int = 1000) -> list[Host]:
 
 def boot_ours(host: Host, count: int, token: int = 1000, image: str = "") -> None:
     """Make one host of `count` with our stack, over other lower folders than the image if they are named; start it."""
-    _make_ours(host, count, token, image)
+    make_ours(host, count, token, image)
     start_ours(host)
 
 
 def boot_pacemaker_on_our_ring(host: Host, count: int, token: int = 1000) -> None:
     """Make one host of `count` with our ring daemon and the real Pacemaker, and start it."""
-    _make_ours(host, count, token)
+    make_ours(host, count, token)
     host.run("hashelld", "--only-ring", timeout=120, check=True)
     start_pacemaker(host)
 
@@ -214,7 +214,8 @@ def boot_ours_with_systemd(host: Host, count: int, token: int = 1000) -> None:
     host.run("systemctl", "start", "hashelld", timeout=180, check=True)
 
 
-def _make_ours(host: Host, count: int, token: int, image: str = "") -> None:
+def make_ours(host: Host, count: int, token: int = 1000, image: str = "") -> None:
+    """Make one host of `count` for our stack, which is not started."""
     peerlab("host", str(host.number), f"{library_layer()}:{image or _image()}")
     host.write("/etc/corosync/corosync.conf", peerlab("conf", str(count), "udpu", str(token)))
 
@@ -223,8 +224,11 @@ def _image() -> str:
     return peerlab("image", timeout=1800).strip().splitlines()[-1]
 
 
-def start_ours(host: Host) -> None:
-    host.run("sh", "-c", "setsid hashelld --foreground >/var/log/hashelld.out 2>&1 </dev/null &", check=True)
+def start_ours(host: Host, *environment: str) -> None:
+    """Start our stack on a host, with further words of the form NAME=VALUE in its environment."""
+    words = " ".join(f"'{word}'" for word in environment)
+    command = f"setsid env {words} hashelld --foreground >>/var/log/hashelld.out 2>&1 </dev/null &"
+    host.run("sh", "-c", command, check=True)
 
 
 def down() -> None:

@@ -4,6 +4,9 @@ What was seen of the agent: it asks for the list of systems unless it is told `s
 `PowerState` and where its reset action is, and posts `{"ResetType": "ForceOff"}` or `On` to it, then reads the state
 until it is the wanted one. The power here is true: a reset ends or starts the lab host, and the state is that of its
 first process. Every request is kept, with its time by the clock that the hosts' files are stamped with.
+
+Of two hosts that order each other's end at the same moment one is first: orders are carried out one at a time, and none
+of a host that has no power any more.
 """
 
 from __future__ import annotations
@@ -73,7 +76,7 @@ class Controller:
         self.moods = {number: Mood() for number in self.numbers}
         self._free = threading.Event()  # set: whoever hangs may go on
         self._waiting: list[int] = []
-        self._locks = {number: threading.Lock() for number in self.numbers}
+        self._switching = threading.Lock()
         controller = self
 
         class Handler(_Handler):
@@ -106,8 +109,9 @@ class Controller:
         return self._waiting.count(system)
 
     def orders(self, system: int | None = None, since: float = 0.0) -> list[Seen]:
-        """The orders (not the readings) for one system or all, in the order of their arrival."""
-        found = [s for s in list(self.seen) if s.order and s.began >= since and system in (None, s.system)]
+        """The orders (not the readings) that were carried out, for one system or all, in the order of arrival."""
+        done = [s for s in list(self.seen) if s.order and s.status == 204]
+        found = [s for s in done if s.began >= since and system in (None, s.system)]
         return sorted(found, key=lambda s: s.began)
 
     # --- for the handler
@@ -115,17 +119,17 @@ class Controller:
     def secure(self, connection: Any) -> Any:
         return self._context.wrap_socket(connection, server_side=True)
 
-    def answer(self, method: str, path: str, login: str, order: str) -> tuple[int, dict[str, Any]]:
-        """Status and body for one request, after what it orders has been done."""
+    def answer(self, method: str, path: str, login: str, order: str, sender: int = 0) -> tuple[int, dict[str, Any]]:
+        """Status and body for one request of host `sender`, after what it orders has been done."""
         began = time.time()
         match = _SYSTEM.match(path)
         system = int(match[1]) if match else 0
-        status, body = self._work(method, path, login, order, system, bool(match and match[2]))
+        status, body = self._work(method, path, login, order, system, bool(match and match[2]), sender)
         self.seen.append(Seen(began, time.time(), system, method, order, status))
         return status, body
 
     def _work(
-        self, method: str, path: str, login: str, order: str, system: int, resets: bool
+        self, method: str, path: str, login: str, order: str, system: int, resets: bool, sender: int
     ) -> tuple[int, dict[str, Any]]:
         mood = self.moods.get(system, Mood())
         if mood.hangs:
@@ -147,7 +151,9 @@ class Controller:
             return 200, self._describe(system)
         if method != "POST" or not resets or order not in ("On", "ForceOff"):
             return 400, _problem(f"{method} {order} is not supported")
-        with self._locks[system]:
+        with self._switching:
+            if sender in self.numbers and not self.power.is_on(sender):
+                return 503, _problem("The sender is switched off")
             if order == "On" and not self.power.is_on(system):
                 self.power.on(system)
             elif order == "ForceOff" and self.power.is_on(system):
@@ -188,7 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, order: str) -> None:
         login = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic ") or b"").decode()
-        status, body = self.owner.answer(self.command, self.path, login, order)
+        sender = int(str(self.client_address[0]).rpartition(".")[2])
+        status, body = self.owner.answer(self.command, self.path, login, order, sender)
         text = json.dumps(body).encode() if body else b""
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

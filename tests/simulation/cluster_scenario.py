@@ -15,7 +15,7 @@ _ACTIONS = (
     *("start",) * 4,
     *("partition", "heal") * 3,
     *("crash", "kill", "stop", "death", "dc", "change") * 2,
-    *("loss", "quiet"),
+    *("loss", "quiet", "clock"),
 )
 
 
@@ -77,6 +77,10 @@ class ClusterScenario:
             self._change(pick.choice(up))
         elif choice == "quiet":
             self._quiet()
+        elif choice == "clock":
+            node = cluster.nodes[pick.choice(net.members)]
+            node.machine.clock_shift = pick.choice((-3600.0, 0.0, 3600.0))
+            cluster.note(f"clock of {node.name} {node.machine.clock_shift:+.0f}")
 
     def _partition(self) -> None:
         order = list(self.net.members)

@@ -39,10 +39,11 @@ class World(Protocol):
 
 @dataclass
 class Machine:
-    """What outlives the controller's process: running resources."""
+    """What outlives the controller's process: running resources, the time of day."""
 
     active: dict[str, None] = field(default_factory=dict)
     fail: dict[tuple[str, str], int] = field(default_factory=dict)  #: (resource, action) to the code it ends with
+    clock_shift: float = 0.0  #: by how much the time of day was set forward, seconds
 
 
 class ControllerHost:
@@ -83,6 +84,7 @@ class ControllerHost:
             name,
             cpu or (lambda: (0, node_id)),
             lambda: f"00000000-0000-0000-{instance:04d}-{node_id:06d}{self._uuid_count():06d}",
+            epoch=lambda: world.now + machine.clock_shift,
             properties={"dc-version": "3.0.0-sim", "cluster-infrastructure": "corosync"},
             node_list=node_list,
         )

@@ -347,7 +347,8 @@ class CibCore:
         if request.op == "cib_apply_diff" and self._diffs_to_ignore and not self.primary:
             self._diffs_to_ignore -= 1
             return self._answer(element, Rc.DIFF_RESYNC, None) if ours else []
-        stale = self._patch_digest_at is None or now - self._patch_digest_at >= _PATCH_DIGEST_SECONDS
+        # A clock that was set back must not keep digests away until it has come round again.
+        stale = self._patch_digest_at is None or not 0 <= now - self._patch_digest_at < _PATCH_DIGEST_SECONDS
         around = Surroundings(
             self._clock_text(now), self.primary, stale and request.section != "status", self._groups
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import grp
 import logging
 import os
@@ -35,6 +36,8 @@ from hashell.stack.wire.pacemaker import Client, PacemakerServer, Request, clust
 from hashell.stack.wire.peers import Peer
 
 CLUSTER_USER = "hacluster"
+#: Seconds until a write that failed is tried again.
+RETRY_SECONDS = 5.0
 SERVICES = ("cib_rw", "cib_ro", "cib_shm")
 _SEVERITY = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -50,29 +53,53 @@ async def main(settings: NodeSettings, stop: asyncio.Event) -> int:
 
 
 class DiskWriter:
-    """Writes the newest document handed to it, one write at a time, away from the event loop."""
+    """Writes the newest document handed to it, one write at a time, away from the event loop.
 
-    def __init__(self, storage: CibStorage) -> None:
+    What could not be written, on a full disk for instance, is tried again every `retry` seconds until it is: a change
+    that was acknowledged must not wait for the next one.
+    """
+
+    def __init__(self, storage: CibStorage, retry: float = RETRY_SECONDS) -> None:
         self._storage = storage
+        self._retry = retry
         self._waiting: etree._Element | None = None
         self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._finishing = self._failing = False
 
     def write(self, document: etree._Element) -> None:
         self._waiting = document
+        self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
         while self._waiting is not None:
             document, self._waiting = copy_tree(self._waiting), None
-            version = CibVersion.of(document)
+            self._wake.clear()
             notes = await asyncio.to_thread(self._storage.save, document, time.ctime())
+            if self._written(notes, CibVersion.of(document)) or self._finishing:
+                continue
+            if self._waiting is None:
+                self._waiting = document
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._retry):
+                    await self._wake.wait()
+
+    def _written(self, notes: list[Diagnostic], version: CibVersion) -> bool:
+        """Say what there is to say, of a failure that lasts only once; True when the document is on disk."""
+        failed = any(isinstance(note, CibNotWritten) for note in notes)
+        if not (failed and self._failing):
             _report(notes)
-            if not any(isinstance(note, CibNotWritten) for note in notes):
-                log.debug("wrote version %s of the CIB", version)
+        if self._failing and not failed:
+            log.log(log_level("notice"), "version %s of the CIB is written: the disk takes it again", version)
+        self._failing = failed
+        return not failed
 
     async def finish(self) -> None:
-        """Wait until everything handed over is written."""
+        """Wait until everything handed over is written, or was tried once more."""
+        self._finishing = True
+        self._wake.set()
         if self._task is not None:
             await self._task
 

@@ -108,7 +108,7 @@ class CibNotWritten(CibFileDiagnostic):
         return f"the configuration could not be written to {self.file}: {self.reason}"
 
     def remedy(self) -> str:
-        return "make room or mend the permissions; the next change is written again"
+        return "make room or mend the permissions; it is tried again every few seconds"
 
 
 class FileLayer(Protocol):

@@ -30,13 +30,15 @@ CibCallback = Callable[[int, etree._Element | None], None]
 
 
 class Context:
-    """Shared state of one controller. `now` is epoch seconds of the running turn."""
+    """Shared state of one controller. `now` is the time of the running turn in seconds of a clock that nobody sets;
+    `epoch` the time of day, epoch seconds, for what others read. A difference of times of day means nothing.
+    """
 
     def __init__(self, node_id: int, name: str, feature_set: str = FEATURE_SET) -> None:
         self.node_id = node_id
         self.name = name
         self.feature_set = feature_set
-        self.now = 0.0
+        self.now = self.epoch = 0.0
         self.out: list[Effect] = []
         self.inputs: deque[tuple[str, Any]] = deque()
         self.state = State.STA
@@ -46,6 +48,7 @@ class Context:
         self.have_quorum = False
         self.had_quorum = False
         self.ring_id = ""
+        self.held = ""  #: the reference of our own message that must come back before anything is begun; '' = go on
         self.peers = PeerTable()
         self.options = Options()
         self.pending_cib: dict[int, CibCallback | None] = {}
@@ -71,7 +74,7 @@ class Context:
     def reference(self, task: str, sys_from: str) -> str:
         """A new message reference: task, sender, epoch seconds, counter from 0."""
         self._reference += 1
-        return f"{task}-{sys_from}-{int(self.now)}-{self._reference - 1}"
+        return f"{task}-{sys_from}-{int(self.epoch)}-{self._reference - 1}"
 
     def cib(
         self,
@@ -102,6 +105,11 @@ class Context:
         if len(self.pending_cib) == 1 and call_id in self.pending_cib:
             self.emit(CancelTimer(CIB_TIMER))
         return self.pending_cib.pop(call_id, None)
+
+    def put_off_deadlines(self, seconds: float) -> None:
+        """We did not run for so long: answers may wait to be read."""
+        for call in self._deadlines:
+            self._deadlines[call] += seconds
 
     def overdue(self) -> list[tuple[int, CibCallback | None]]:
         """Take out the requests that nobody answered in time (the answering node may be gone)."""

@@ -50,7 +50,10 @@ _STATE_TIMERS = {State.INT: "integration", State.FIN: "finalization", State.PEN:
 
 
 class Controller:
-    """One node's controller. `cpu()` is the CPU time of this process; `new_uuid()` names a term as DC."""
+    """One node's controller. `cpu()` is the CPU time of this process; `new_uuid()` names a term as DC.
+
+    `now` of all inputs is seconds of a clock that nobody sets; `epoch()` is the time of day, `now` without one.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Controller:
         cpu: Callable[[], Age],
         new_uuid: Callable[[], str],
         *,
+        epoch: Callable[[], float] | None = None,
         properties: dict[str, str] | None = None,
         job_limit: int = 4,
         node_list: Sequence[str] = (),
@@ -79,6 +83,7 @@ class Controller:
         self.router = Router(self.ctx, self.lrm, self.te, self.members.vote)
         self.exited = False
         self._new_uuid = new_uuid
+        self._epoch = epoch
         self.startup = Startup(self.ctx, self.election)
         self._load_mode = -1
         self._actions = self._action_table()
@@ -219,6 +224,15 @@ class Controller:
             self.ctx.send(self.ctx.request("throttle", "crmd", "crmd", origin="throttle_send_command", extra=extra))
         return self._finish()
 
+    def stalled(self, seconds: float, now: float) -> list[Effect]:
+        """This process did not run for so long: the others may have gone on without us."""
+        self._turn(now)
+        if self.ctx.state not in (State.STA, State.STO, State.TER):
+            self.ctx.log("warning", f"did not run for {seconds:.1f} s: nothing is begun until the ring was heard")
+            self.ctx.put_off_deadlines(seconds)
+            self.router.hold()
+        return self._finish()
+
     def lost(self, what: str, now: float) -> list[Effect]:
         """A connection the controller cannot do without is gone: leave, to be started anew."""
         self._turn(now)
@@ -264,6 +278,7 @@ class Controller:
 
     def _turn(self, now: float) -> None:
         self.ctx.now = now
+        self.ctx.epoch = self._epoch() if self._epoch else now
         self.ctx.out = []
 
     def _finish(self) -> list[Effect]:
@@ -323,7 +338,7 @@ class Controller:
     def _state_timeout(self, state: State) -> float:
         options = self.ctx.options
         if state is State.IDLE:
-            due = self.te.graph.recheck_by - self.ctx.now if self.te.graph.recheck_by else options.recheck_interval
+            due = self.te.graph.recheck_by - self.ctx.epoch if self.te.graph.recheck_by else options.recheck_interval
             return max(1.0, min(due, options.recheck_interval)) if options.recheck_interval else 86400.0
         return {
             State.INT: options.integration_timeout,

@@ -38,6 +38,9 @@ log = logging.getLogger("crmd")
 
 _CONNECT_WAIT = 60.0
 _LOAD_PERIOD = 30.0
+#: Seconds between two signs of life of this process to itself, and how late one may be.
+_BEAT = 0.5
+_LATE = 0.5
 _DC_VERSION = "3.0.0-hashell"
 
 
@@ -49,6 +52,7 @@ class Daemon:
         self.core: Controller | None = None
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._stop = stop
+        self._beat = time.monotonic()
         self._early: list[Callable[[Controller], list[Effect]]] = []
         self._timers = TimerTable(self._fire)
         self._tasks = BackgroundTasks(lambda: self._exit(ExitCode.SOFTWARE))
@@ -59,38 +63,38 @@ class Daemon:
             on_message=self._message,
             on_peers=self._peers,
             on_quorum=self._quorum,
-            on_lost=lambda: self.turn(lambda core: core.lost("the cluster", time.time())),
+            on_lost=lambda: self.turn(lambda core: core.lost("the cluster", time.monotonic())),
             auto_reap=False,
         )
         self.cib = CibPort(
             settings,
-            lambda call, rc, output: self.turn(lambda core: core.cib_reply(call, rc, output, time.time())),
-            lambda change: self.turn(lambda core: core.cib_changed(change, time.time())),
-            lambda: self.turn(lambda core: core.lost("the CIB manager", time.time())),
+            lambda call, rc, output: self.turn(lambda core: core.cib_reply(call, rc, output, time.monotonic())),
+            lambda change: self.turn(lambda core: core.cib_changed(change, time.monotonic())),
+            lambda: self.turn(lambda core: core.lost("the CIB manager", time.monotonic())),
         )
         self.executor = ExecutorPort(
             settings,
-            lambda op: self.turn(lambda core: core.operation_result(op, time.time())),
-            lambda token, rc, why: self.turn(lambda core: core.operation_refused(token, rc, why, time.time())),
-            lambda token, rc: self.turn(lambda core: core.operation_cancelled(token, rc, time.time())),
+            lambda op: self.turn(lambda core: core.operation_result(op, time.monotonic())),
+            lambda token, rc, why: self.turn(lambda core: core.operation_refused(token, rc, why, time.monotonic())),
+            lambda token, rc: self.turn(lambda core: core.operation_cancelled(token, rc, time.monotonic())),
             lambda asked, text: self.turn(
-                lambda core: core.metadata(asked.standard, asked.provider, asked.agent, text, time.time())
+                lambda core: core.metadata(asked.standard, asked.provider, asked.agent, text, time.monotonic())
             ),
-            lambda: self.turn(lambda core: core.lost("the executor", time.time())),
+            lambda: self.turn(lambda core: core.lost("the executor", time.monotonic())),
         )
         self.alerter = Alerter(settings, "crmd")
         self.fencer = FencerPort(
             settings,
-            lambda token, ok, device: self.turn(lambda core: core.fencing_result(token, ok, device, time.time())),
+            lambda token, ok, device: self.turn(lambda core: core.fencing_result(token, ok, device, time.monotonic())),
             lambda target, action, origin, ok: self.turn(
-                lambda core: core.fencing_notice(target, action, origin, ok, time.time())
+                lambda core: core.fencing_notice(target, action, origin, ok, time.monotonic())
             ),
             self.alerter.tell,
         )
         self.scheduler = SchedulerPort(
             settings,
             lambda reference, graph, source: self.turn(
-                lambda core: core.scheduler_reply(reference, graph, source, time.time())
+                lambda core: core.scheduler_reply(reference, graph, source, time.monotonic())
             ),
         )
         self.attributes = AttributesPort(settings)
@@ -105,6 +109,7 @@ class Daemon:
             log.error("cannot start: %s", connecting.exception())
             self._exit(ExitCode.DISCONNECT)
         self._tasks.start(self._measure_load())
+        self._tasks.start(self._keep_beat())
         code = await self.exit_code
         for task in (watcher, connecting):
             task.cancel()
@@ -125,6 +130,7 @@ class Daemon:
             self.link.name,
             _cpu_time,
             lambda: str(uuid.uuid4()),
+            epoch=time.time,
             properties=properties,
             job_limit=2 * (os.cpu_count() or 1),
             node_list=list(self.link.names.values()),
@@ -132,16 +138,30 @@ class Daemon:
         early, self._early = self._early, []
         for call in early:
             self.turn(call)
-        self.turn(lambda core: core.start(time.time()))
+        self.turn(lambda core: core.start(time.monotonic()))
         if self._stop.is_set():
-            self.turn(lambda core: core.shutdown(time.time()))
+            self.turn(lambda core: core.shutdown(time.monotonic()))
 
     async def _watch_stop(self) -> None:
         await self._stop.wait()
         if self.core is None:
             self._exit(ExitCode.OK)
         else:
-            self.turn(lambda core: core.shutdown(time.time()))
+            self.turn(lambda core: core.shutdown(time.monotonic()))
+
+    async def _keep_beat(self) -> None:
+        while True:
+            self._notice_stall()
+            self._beat = time.monotonic()
+            await asyncio.sleep(_BEAT)
+
+    def _notice_stall(self) -> None:
+        """Before anything else is done after a pause of this process, whatever wakes it first."""
+        now = time.monotonic()
+        missed = now - self._beat - _BEAT
+        if missed > _LATE:
+            self._beat = now
+            self.turn(lambda core: core.stalled(missed, now))
 
     async def _measure_load(self) -> None:
         cores = os.cpu_count() or 1
@@ -175,6 +195,7 @@ class Daemon:
             return
         if self.exit_code.done():
             return
+        self._notice_stall()
         try:
             effects = call(self.core)
         except Exception:
@@ -228,18 +249,18 @@ class Daemon:
     # What comes in
 
     def _fire(self, name: str) -> None:
-        self.turn(lambda core: core.timer(name, time.time()))
+        self.turn(lambda core: core.timer(name, time.monotonic()))
 
     def _message(self, sender: Peer, element: etree._Element) -> None:
-        self.turn(lambda core: core.peer_message(sender.name, element, time.time()))
+        self.turn(lambda core: core.peer_message(sender.name, element, time.monotonic()))
 
     def _peers(self, members: list[Peer], joined: list[Peer], left: list[Peer]) -> None:
         present = [(peer.nodeid, peer.name or f"node{peer.nodeid}") for peer in members]
-        self.turn(lambda core: core.cpg_members(present, time.time()))
+        self.turn(lambda core: core.cpg_members(present, time.monotonic()))
 
     def _quorum(self, quorate: bool, ring_id: int, members: list[int]) -> None:
         names = [(node_id, self.link.peers.name_of(node_id) or f"node{node_id}") for node_id in members]
-        self.turn(lambda core: core.quorum(quorate, str(ring_id), names, time.time()))
+        self.turn(lambda core: core.quorum(quorate, str(ring_id), names, time.monotonic()))
 
     def _request(self, client: Client, request: Request) -> None:
         element = request.element
@@ -249,7 +270,7 @@ class Daemon:
         client.ack(request, ExitCode.INDETERMINATE, function="dispatch_controller_ipc")
         # An embedded node's daemons are those of the user who started it: to the CIB they are the cluster's own.
         element.set("crm_user", "hacluster" if client.privileged and client.uid else client.user)
-        self.turn(lambda core: core.client_request(client.id, element, time.time()))
+        self.turn(lambda core: core.client_request(client.id, element, time.monotonic()))
 
     @staticmethod
     def _introduce(client: Client, hello: etree._Element) -> bool:
@@ -261,7 +282,7 @@ class Daemon:
 
 
 def _report_load(mode: int, limit: int, core: Controller) -> list[Effect]:
-    return core.load(mode, limit, time.time())
+    return core.load(mode, limit, time.monotonic())
 
 
 def _cpu_time() -> tuple[int, int]:

@@ -72,7 +72,7 @@ class FencingNews:
     def _is_back(self, target: str, since: float) -> bool:
         """True when the node is there and came after the fencing was asked for."""
         peer = self.ctx.peers.get(target)
-        return peer is not None and peer.active and peer.when_online >= int(since)
+        return peer is not None and peer.active and peer.came >= since
 
     def _expect_down(self, target: str) -> None:
         peer = self.ctx.peers.get(target)

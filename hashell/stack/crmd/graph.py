@@ -45,7 +45,7 @@ class Action:
     executed: bool = False
     confirmed: bool = False
     failed: bool = False
-    asked_at: float = 0.0  #: when fencing was requested, epoch seconds
+    asked_at: float = 0.0  #: when fencing was requested, seconds of the clock that nobody sets
 
     @property
     def runs_on(self) -> str:

@@ -97,7 +97,8 @@ class LocalExecutor:
         )
 
     def _execute(self, target: etree._Element, op: Operation, asker: _Asker) -> None:
-        if op.task != "stop" and (self.ctx.state not in _WORKING_STATES or self._too_late(op)):
+        barred = self.ctx.state not in _WORKING_STATES or self._too_late(op) or self._of_another_dc(asker)
+        if op.task != "stop" and barred:
             self._refuse(op, asker)
             return
         resource = self._register(target, op)
@@ -105,7 +106,7 @@ class LocalExecutor:
             self._cancel_recurring(resource)
         if op.task not in NOT_RECORDED and is_true(op.parameters.get("CRM_meta_record_pending", "true")):
             pending = Operation(op.resource, op.task, op.interval_ms, op.key, parameters=op.parameters)
-            pending.run_time = pending.rc_change = int(self.ctx.now)
+            pending.run_time = pending.rc_change = int(self.ctx.epoch)
             self._write(resource, pending, "do_lrm_rsc_op")
         self._look_up(resource, op)
         if op.interval_ms:
@@ -138,6 +139,11 @@ class LocalExecutor:
         if too_late:
             # Whoever starts something here has not heard that we are leaving, or it was lost on the way to the CIB.
             self.ctx.send(self.ctx.request("req_shutdown", "crmd", "crmd", origin="do_shutdown_req"))
+
+    def _of_another_dc(self, asker: _Asker) -> bool:
+        """The order of a transition whose DC is not ours: of one that was out and does not know it yet."""
+        known = self.ctx.dc is not None and asker.host.lower() != self.ctx.dc.lower()
+        return asker.system == "tengine" and known
 
     def _too_late(self, op: Operation) -> bool:
         return self.ctx.shutting_down and op.task == "start"
@@ -192,7 +198,7 @@ class LocalExecutor:
         if op is None:
             return
         op.rc, op.status = 1, ExecStatus.ERROR if rc else ExecStatus.DONE
-        op.exit_reason, op.run_time = reason, int(self.ctx.now)
+        op.exit_reason, op.run_time = reason, int(self.ctx.epoch)
         self._finish(token, op)
 
     def result(self, done: Operation) -> None:
@@ -324,7 +330,7 @@ class LocalExecutor:
     def refresh_marker(self) -> None:
         """Note the time of the cleanup in the configuration, which makes the DC compute anew."""
         pair = etree.Element("nvpair", id="cib-bootstrap-options-last-lrm-refresh", name="last-lrm-refresh")
-        pair.set("value", str(int(self.ctx.now)))
+        pair.set("value", str(int(self.ctx.epoch)))
         crm_config = etree.Element("crm_config")
         etree.SubElement(crm_config, "cluster_property_set", id="cib-bootstrap-options").append(pair)
         self.ctx.cib("cib_modify", "crm_config", crm_config, CAN_CREATE)
@@ -335,7 +341,7 @@ class LocalExecutor:
         op.task, op.interval_ms = "asyncmon", 0
         op.key = str(TransitionKey(key.action if key else 0, -1, 0, key.uuid if key else NO_UUID))
         op.rc, op.status, op.exit_reason, op.call_id = 1, ExecStatus.DONE, "Simulated failure", 0
-        op.run_time = op.rc_change = int(self.ctx.now)
+        op.run_time = op.rc_change = int(self.ctx.epoch)
         resource.remember(op)
         self._write(resource, op, "controld_update_resource_history")
         self.ack(op, asker)

@@ -40,7 +40,7 @@ class Membership:
     def cpg(self, members: Sequence[Member]) -> None:
         """The members of the controllers' group changed."""
         before = self.ctx.peers.active_names()
-        for peer in self.ctx.peers.set_online(members, self.ctx.now):
+        for peer in self.ctx.peers.set_online(members, self.ctx.now, self.ctx.epoch):
             if peer.name == self.ctx.name:
                 continue
             if not peer.online:
@@ -59,7 +59,7 @@ class Membership:
             return
         before = self.ctx.peers.active_names()
         self.ctx.ring_id = ring_id
-        changed = self.ctx.peers.set_members(members, self.ctx.now)
+        changed = self.ctx.peers.set_members(members, self.ctx.epoch)
         for peer in changed:
             told = {"node": peer.name, "nodeid": str(peer.node_id), "desc": "member" if peer.member else "lost"}
             self.ctx.emit(TellAlerts(AlertEvent(NODE, told)))

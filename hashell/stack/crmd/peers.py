@@ -26,7 +26,10 @@ class JoinPhase(IntEnum):
 
 @dataclass(slots=True)
 class Peer:
-    """One node. Times are epoch seconds, 0 while not; `expected` is `member`, `pending`, `down`, `banned` or ''."""
+    """One node. `expected` is `member`, `pending`, `down`, `banned` or ''.
+
+    Times of `when_*` are epoch seconds for the CIB, the others seconds of the clock that nobody sets; 0 while not.
+    """
 
     name: str
     node_id: int
@@ -34,6 +37,7 @@ class Peer:
     online: bool = False
     when_member: int = 0
     when_online: int = 0
+    came: float = 0.0  #: when the controller came
     vanished: float = 0.0  #: when the controller left although the node stayed in the ring, 0 = it did not
     expected: str = ""
     phase: JoinPhase = JoinPhase.NONE
@@ -93,7 +97,7 @@ class PeerTable:
     def count(self, phase: JoinPhase) -> int:
         return sum(1 for p in self._peers.values() if p.phase is phase)
 
-    def set_members(self, members: Sequence[tuple[int, str]], now: float) -> list[Peer]:
+    def set_members(self, members: Sequence[tuple[int, str]], epoch: float) -> list[Peer]:
         """Take the view of the quorum service over; returns the nodes whose membership changed."""
         present = {node_id for node_id, _ in members}
         for node_id, name in members:
@@ -103,12 +107,12 @@ class PeerTable:
             member = peer.node_id in present
             if member != peer.member:
                 peer.member = member
-                peer.when_member = int(now) if member else 0
+                peer.when_member = int(epoch) if member else 0
                 peer.vanished = 0.0
                 changed.append(peer)
         return changed
 
-    def set_online(self, members: Sequence[tuple[int, str]], now: float) -> list[Peer]:
+    def set_online(self, members: Sequence[tuple[int, str]], now: float, epoch: float) -> list[Peer]:
         """Take the members of the controllers' group over; returns the nodes whose controller came or went."""
         present = {node_id for node_id, _ in members}
         for node_id, name in members:
@@ -118,7 +122,8 @@ class PeerTable:
             online = peer.node_id in present
             if online != peer.online:
                 peer.online = online
-                peer.when_online = int(now) if online else 0
+                peer.when_online = int(epoch) if online else 0
+                peer.came = now if online else 0.0
                 peer.vanished = 0.0 if online or not peer.member else now
                 if not online and peer.member:
                     peer.when_member = 1

@@ -334,10 +334,17 @@ def _fencing_event(element: etree._Element) -> AlertEvent:
 
 
 class SchedulerPort:
-    """The scheduler. `on_reply(reference, graph, input file)`; an unreachable scheduler answers with no graph."""
+    """The scheduler. `on_reply(reference, graph, input file)`; one that goes away, or that cannot be reached in
+    `patience` seconds, answers with no graph."""
 
-    def __init__(self, settings: NodeSettings, on_reply: Callable[[str, etree._Element | None, str], None]) -> None:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        on_reply: Callable[[str, etree._Element | None, str], None],
+        patience: float = 10.0,
+    ) -> None:
         self._settings = settings
+        self._patience = patience
         self._on_reply = on_reply
         self._ipc: PacemakerClient | None = None
         self._awaited: list[str] = []
@@ -358,11 +365,12 @@ class SchedulerPort:
         self._worker.put(lambda: self._invoke(reference, message))
 
     async def _invoke(self, reference: str, message: etree._Element) -> None:
+        # Before the first step that can fail: a question without an answer would keep the DC waiting for ever.
+        self._awaited.append(reference)
         try:
             if self._ipc is None or not self._ipc.connected:
                 self._ipc = PacemakerClient(self._settings, "pengine", on_event=self._event, on_lost=self._lost)
-                await self._ipc.connect(10.0)
-            self._awaited.append(reference)
+                await self._ipc.connect(self._patience)
             self._ipc.send(message)
         except _FAILURES as error:
             log.warning("scheduler: %s", error)

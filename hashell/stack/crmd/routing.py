@@ -38,6 +38,7 @@ class Router:
         self.lrm = lrm
         self.te = te
         self._vote = vote
+        self._postponed: list[etree._Element] = []
 
     def from_peer(self, sender: str, message: etree._Element) -> None:
         """An envelope from the group, our own broadcasts included."""
@@ -47,6 +48,8 @@ class Router:
             self.ctx.log("warning", f"ignored a {message.tag} from {sender}: not a controller message")
         elif task in ("vote", "no-vote"):
             self._vote(sender, message)
+        elif self.ctx.held and task == "noop" and message.get("reference") == self.ctx.held:
+            self._release()
         elif self._other_dc(sender, message):
             self.ctx.log("warning", f"another DC: {sender} ({task})")
             if self.ctx.state is not State.ELEC:
@@ -153,7 +156,7 @@ class Router:
         peer.expected = "down"
         if self.ctx.is_dc:
             self.ctx.log("notice", f"node {peer.name} wants to shut down")
-            self.ctx.emit(AttrdUpdate(peer.name, (("shutdown", str(int(self.ctx.now))),)))
+            self.ctx.emit(AttrdUpdate(peer.name, (("shutdown", str(int(self.ctx.epoch))),)))
 
     def _do_do_shutdown(self, message: etree._Element) -> None:
         sender = message.get("src", "")
@@ -162,8 +165,27 @@ class Router:
             return
         self.ctx.raise_input("STOP")
 
+    def hold(self) -> None:
+        """This process did not run for a while: begin nothing until the ring has told what happened meanwhile.
+
+        A message to ourselves comes back after all that the ring has for us, first of all that we were out of it.
+        """
+        message = self.ctx.request("noop", "crmd", "crmd", to=self.ctx.name, origin="hold")
+        self.ctx.held = message.get("reference", "")
+        self.ctx.send(message, to=self.ctx.name)
+
+    def _release(self) -> None:
+        self.ctx.held = ""
+        postponed, self._postponed = self._postponed, []
+        for message in postponed:
+            self._dispatch(message)
+        self.te.advance()
+
     def _do_lrm_invoke(self, message: etree._Element) -> None:
-        self.lrm.invoke(message)
+        if self.ctx.held:
+            self._postponed.append(message)
+        else:
+            self.lrm.invoke(message)
 
     def _do_lrm_delete(self, message: etree._Element) -> None:
         self.lrm.invoke(message)

@@ -96,7 +96,7 @@ class Transitioner:
 
     def advance(self) -> None:
         """Fire what is ready until nothing is; then see whether the transition is complete."""
-        if self._advancing or self.graph.complete:
+        if self._advancing or self.graph.complete or self.ctx.held:
             return
         self._advancing = True
         graph = self.graph
@@ -360,7 +360,7 @@ class Transitioner:
             value = self.graph.failed_stop_offset
         resource = (element.get("operation_key") or "").removesuffix(f"_{task}_{interval}")
         suffix = f"{resource}#{task}_{interval}"
-        values: list[tuple[str, str | None]] = [(f"last-failure-{suffix}", str(int(self.ctx.now)))]
+        values: list[tuple[str, str | None]] = [(f"last-failure-{suffix}", str(int(self.ctx.epoch)))]
         if not ignored:
             values.append((f"fail-count-{suffix}", "value++" if value == "1" else value))
         self.ctx.emit(AttrdUpdate(peer.name, tuple(values)))
@@ -371,6 +371,9 @@ class Transitioner:
         """Nobody answered: the action is lost, and the CIB says so."""
         action = self.graph.actions.get(action_id)
         if action is None or action.confirmed or self.graph.complete:
+            return
+        if self.ctx.held:
+            self.ctx.emit(SetTimer(f"{ACTION_TIMER}{action_id}", self.graph.cluster_delay))
             return
         self.ctx.log("error", f"{action.key} on {action.node}: no result in time")
         action.confirmed = True
@@ -387,7 +390,7 @@ class Transitioner:
             target.get("id", ""), target.get("class", ""), target.get("provider", ""), target.get("type", "")
         )
         op = Operation(resource.id, action.task, action.interval_ms, self._key(action), 1, ExecStatus.TIMEOUT)
-        op.parameters, op.run_time = action.attributes, int(self.ctx.now)
+        op.parameters, op.run_time = action.attributes, int(self.ctx.epoch)
         element = resource.element()
         element.extend(record(op, peer.name, "cib_action_update", AgentTraits()))
         update = node_history(str(peer.node_id), peer.name, "cib_action_update", element)

@@ -13,6 +13,7 @@ from lxml import etree
 from hashell.model.diagnostics import HashellError
 from hashell.model.outcomes import ExecStatus
 from hashell.ra.agent import AgentJob, AgentResult
+from hashell.ra.leftovers import AgentRecord
 from hashell.ra.ocf import process_outcome
 from hashell.ra.process import RunningProcess
 from hashell.ra.registry import AgentRegistry, agent_folder, standard_classes
@@ -42,7 +43,8 @@ class ExecutorDaemon:
     def __init__(self, settings: NodeSettings) -> None:
         self._settings = settings
         self._fencing = FenceResources(settings)
-        classes = standard_classes(settings)
+        self._record = AgentRecord(settings.run_dir / "agents-lrmd")
+        classes = standard_classes(settings, record=self._record)
         for klass in classes:
             if isinstance(klass, StonithClass):
                 klass.runner = self._fencing.run
@@ -59,6 +61,7 @@ class ExecutorDaemon:
     async def start(self) -> None:
         """Raises HashellError when another executor serves the name."""
         self._settings.agent_dir.mkdir(parents=True, exist_ok=True)
+        await self._record.end_former()
         await self._server.start()
 
     async def close(self) -> None:

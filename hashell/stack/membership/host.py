@@ -172,11 +172,14 @@ class RingHost:
 
     def _watch(self) -> None:
         """Notice when this process did not run, before any timer that is overdue because of it."""
+        self._notice_stall()
+        self._watcher = self.loop.call_later(TICK, self._watch)
+
+    def _notice_stall(self) -> None:
         lost = self.stalls.tick(read_clocks(self.now()))
         if lost:
             log.warning("this node did not run for %.1f s: %s", lost, self.stalls.cause)
             self.node.totem.stalled(lost)
-        self._watcher = self.loop.call_later(TICK, self._watch)
 
     def perform(self, effects: list[Effect]) -> None:
         """Carry out effects in order."""
@@ -185,6 +188,11 @@ class RingHost:
             actions[type(effect)](effect)
 
     def _packet(self, data: bytes, source: str) -> None:
+        if self.timers.overdue("token"):
+            # A token that waited in the socket while this process did not run is one of a ring that is gone: with it
+            # this node would deliver messages to itself that no other will ever see.
+            self._notice_stall()
+            self.timers.catch_up("token")
         try:
             effects = self.node.packet(data, source, self.now())
         except PacketError as error:

@@ -30,6 +30,19 @@ class LazyTimers:
     def cancel(self, name: str) -> None:
         self._deadlines.pop(name, None)
 
+    def overdue(self, name: str) -> bool:
+        """True when the timer ought to have fired already, as after a pause of this process."""
+        deadline = self._deadlines.get(name)
+        return deadline is not None and self._loop.time() > deadline + self.GRAIN
+
+    def catch_up(self, name: str) -> None:
+        """Fire a timer now, before its turn in the loop."""
+        handle = self._handles.pop(name, None)
+        if handle is not None:
+            handle.cancel()
+        if self._deadlines.pop(name, None) is not None:
+            self._fire(name)
+
     def cancel_all(self) -> None:
         for handle in self._handles.values():
             handle.cancel()

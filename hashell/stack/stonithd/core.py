@@ -230,7 +230,7 @@ class Fencer:
             op.delegate, op.state, op.outcome = A_HUMAN, State.DONE, SUCCESS
             return [SendPeers(protocol.fence_broadcast(op))]
         tolerance = integer_of(data, "st_tolerance")
-        if tolerance and (done := self.history.recent_success(target, action, at.wall - tolerance)):
+        if tolerance and (done := self.history.recent_success(target, action, at.wall, tolerance)):
             op.state, op.outcome, op.delegate, op.completed = State.DONE, SUCCESS, done.delegate, done.completed
             return self._answer_op(op)
         twin = self.history.in_flight(target, action)

@@ -19,6 +19,7 @@ from hashell.model.outcomes import ExecStatus
 from hashell.ra.agent import FenceResult
 from hashell.ra.environment import daemon_environment
 from hashell.ra.fence import FenceAgents
+from hashell.ra.leftovers import AgentRecord
 from hashell.ra.registry import agent_folder
 from hashell.ra.secrets import SecretMissing, resolve, secrets_folder
 from hashell.stack.background import BackgroundTasks
@@ -51,7 +52,8 @@ class FencerDaemon:
         env = daemon_environment(settings, os.environ, sys.executable)
         env["PCMK_service"] = "pacemaker-fenced"
         self._settings = settings
-        self._agents = FenceAgents(env, sys.executable, agent_folder(settings))
+        self._record = AgentRecord(settings.run_dir / "agents-stonithd")
+        self._agents = FenceAgents(env, sys.executable, agent_folder(settings), self._record)
         self._core = Fencer(settings.name)
         self._timers = TimerTable(lambda name: self._apply(self._core.timer(name, _moment())))
         self._cib: CibClient | None = None
@@ -69,6 +71,7 @@ class FencerDaemon:
     async def start(self) -> None:
         """Join the cluster and serve. Raises HashellError (name taken, unusable node list)."""
         self._core = Fencer(self._settings.name)
+        await self._record.end_former()
         await self._link.connect()
         if self._link.name != self._core.local:
             # Nothing was asked of the nameless core before we knew who we are, but the group's first view.

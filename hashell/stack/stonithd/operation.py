@@ -114,11 +114,14 @@ class History:
                 return op
         return None
 
-    def recent_success(self, target: str, action: str, since: float) -> FenceOp | None:
-        """The last operation that did the same not before `since` (epoch seconds)."""
+    def recent_success(self, target: str, action: str, wall: float, tolerance: float) -> FenceOp | None:
+        """The last operation that did the same within `tolerance` seconds of `wall` (epoch seconds).
+
+        One that lies in the future by more was done before a clock was set back: nobody knows how long ago.
+        """
         done = [
             op for op in self.ops.values()
-            if op.state == State.DONE and op.completed >= since and op.action == action
+            if op.state == State.DONE and abs(wall - op.completed) <= tolerance and op.action == action
             and op.target.lower() == target.lower()
         ]  # fmt: skip
         return done[-1] if done else None

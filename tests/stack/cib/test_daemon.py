@@ -9,14 +9,17 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from lxml import etree
 
+from hashell.model.diagnostics import Diagnostic
 from hashell.model.document import CallOption, Rc
 from hashell.model.version import CibVersion
 from hashell.model.xmltext import compact, parse
-from hashell.stack.cib.daemon import main
+from hashell.stack.cib.daemon import DiskWriter, main
+from hashell.stack.cib.storage import CibNotWritten, CibStorage
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.cibclient import CibClient, CibError, CibReply, command
 from hashell.stack.wire.ipcclient import IpcError
@@ -215,3 +218,50 @@ async def test_the_loss_of_the_ring_ends_the_daemon(stack):
     await stack.ring.close()
     assert stack.task is not None
     assert await asyncio.wait_for(stack.task, DEADLINE) == 102
+
+
+class FullDisk:
+    """Storage that has no room for the first `failures` documents."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.saved: list[str | None] = []
+
+    def save(self, document: etree._Element, _now: str) -> list[Diagnostic]:
+        if self.failures:
+            self.failures -= 1
+            return [CibNotWritten(file="cib.xml", reason="No space left on device")]
+        self.saved.append(document.get("epoch"))
+        return []
+
+
+async def test_what_a_full_disk_refused_is_written_when_there_is_room(caplog: pytest.LogCaptureFixture) -> None:
+    disk = FullDisk(3)
+    writer = DiskWriter(cast(CibStorage, disk), retry=0.01)
+    writer.write(etree.Element("cib", epoch="7"))
+    async with asyncio.timeout(DEADLINE):
+        while not disk.saved:
+            await asyncio.sleep(0.005)
+    assert disk.saved == ["7"]
+    assert caplog.text.count("No space left on device") == 1, "a failure that lasts is said once"
+    await writer.finish()
+
+
+async def test_a_newer_document_takes_the_place_of_one_that_waits() -> None:
+    disk = FullDisk(1)
+    writer = DiskWriter(cast(CibStorage, disk), retry=3600)
+    writer.write(etree.Element("cib", epoch="7"))
+    await asyncio.sleep(0)
+    writer.write(etree.Element("cib", epoch="8"))
+    async with asyncio.timeout(DEADLINE):
+        await writer.finish()
+    assert disk.saved == ["8"]
+
+
+async def test_the_end_does_not_wait_for_room() -> None:
+    disk = FullDisk(1_000_000)
+    writer = DiskWriter(cast(CibStorage, disk), retry=3600)
+    writer.write(etree.Element("cib", epoch="7"))
+    async with asyncio.timeout(DEADLINE):
+        await writer.finish()
+    assert disk.saved == [] and disk.failures <= 999_999

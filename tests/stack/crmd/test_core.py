@@ -186,6 +186,84 @@ def test_a_killed_controller_adopts_what_runs() -> None:
     assert world.holders("a") == [1]
 
 
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_set_clock_delays_nothing_and_makes_nobody_late(step: float) -> None:
+    """The DC's time of day is set while a controller is away, then while a request for fencing runs."""
+    world = cluster(3, "a", fencing=True)
+    dc = world.hosts[3]
+    assert world.dc() == "n3"
+    world.crash(1, machine=False)
+    world.run(0.5)
+    dc.machine.clock_shift = step
+    world.start(1)
+    world.run_until(world.settled, 15)
+    assert not any("was not answered in time" in line for host in world.hosts.values() for line in host.log)
+    world.crash(2)
+    world.run_until(lambda: bool(dc.fencing), 30)
+    dc.machine.clock_shift = 0
+    world.run_until(lambda: state_of(world, "n2").get("expected") == "down", 30)
+    world.start(2)
+    world.run_until(world.settled, 30)
+    assert state_of(world, "n2").get("join") == "member" and len(dc.fencing) == 1
+
+
+ORDER = (
+    '<rsc_op id="9" operation="start" operation_key="a_start_0" transition-key="9:9:0:x"><primitive id="a" '
+    'class="ocf" provider="heartbeat" type="Dummy"/><attributes CRM_meta_timeout="20000"/></rsc_op>'
+)
+
+
+def order(world: PerfectWorld, sender: str, node_id: int) -> None:
+    """The transition of `sender` has `a` started on a node."""
+    text = envelope("lrm_invoke", "lrmd", data=ORDER).replace("9_tool", "tengine")
+    world.hosts[node_id].do(lambda core: core.peer_message(sender, etree.fromstring(text), world.now))
+
+
+def test_orders_are_taken_from_our_own_dc_only() -> None:
+    world = cluster(3, "a")
+    assert world.dc() == "n3" and world.holders("a") != [2]
+    order(world, "n1", 2)
+    world.run(1)
+    assert "a_start_0" not in world.hosts[2].operations
+    order(world, "n3", 2)
+    assert "a_start_0" in world.hosts[2].operations
+
+
+def test_a_controller_that_did_not_run_begins_nothing_before_the_ring_was_heard() -> None:
+    world = cluster(3, "a")
+    host = world.hosts[2]
+    host.do(lambda core: core.stalled(5.0, world.now))
+    order(world, "n3", 2)
+    assert "a_start_0" not in host.operations
+    world.run(0.1)
+    assert "a_start_0" in host.operations
+
+
+def test_an_order_from_before_the_pause_is_void_when_the_dc_has_changed() -> None:
+    world = cluster(3, "a")
+    host = world.hosts[2]
+    host.do(lambda core: core.stalled(5.0, world.now))
+    order(world, "n3", 2)
+    world.crash(3)
+    world.run_until(world.settled, 60)
+    world.run_until(lambda: world.holders("a") != [], 60)
+    assert world.dc() != "n3" and len(world.holders("a")) == 1
+    assert not host.core.ctx.held
+
+
+def test_a_dc_that_did_not_run_fires_nothing_before_the_ring_was_heard() -> None:
+    world = cluster(3)
+    dc = world.hosts[3]
+    sent, world.send_peer = world.send_peer, lambda *_: None  # type: ignore[method-assign]
+    dc.do(lambda core: core.stalled(5.0, world.now))
+    world.configure("resources", f"<resources>{DUMMY.format('a')}</resources>")
+    world.run(30)
+    assert not any("a_monitor_0" in host.operations for host in world.hosts.values())
+    world.send_peer = sent  # type: ignore[method-assign]
+    dc.do(lambda core: core.stalled(1.0, world.now))
+    world.run_until(lambda: len(world.holders("a")) == 1, 60)
+
+
 def test_failed_monitor_counts_and_moves() -> None:
     world = cluster(3, "a")
     world.hosts[1].resource_dies("a")

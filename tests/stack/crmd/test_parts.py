@@ -323,13 +323,13 @@ def test_join_phases_go_forward_one_by_one() -> None:
 def test_peer_views_and_node_state() -> None:
     table = PeerTable()
     table.set_members([(1, "n1"), (2, "n2")], 100.5)
-    table.set_online([(1, "n1")], 101.5)
+    table.set_online([(1, "n1")], 1.5, 101.5)
     assert table.active_names() == ["n1"]
     state = node_state(table.all()[0], "o", "cluster", "peer", "join", "expected")
     assert etree.tostring(state).decode() == (
         '<node_state id="1" uname="n1" in_ccm="100" crmd="101" join="down" crm-debug-origin="o"/>'
     )
-    table.set_online([], 102)
+    table.set_online([], 2, 102)
     assert node_state(table.all()[0], "o", "cluster", "peer").get("in_ccm") == "1"
     table.set_members([], 103)
     assert node_state(table.all()[0], "o", "cluster").get("in_ccm") == "0"
@@ -341,9 +341,9 @@ def test_a_node_that_was_only_glimpsed_is_never_written_down_as_safely_gone() ->
     context = Context(1, "n1")
     table = context.peers
     table.set_members([(1, "n1"), (2, "n2"), (3, "n3")], 100)
-    table.set_online([(1, "n1"), (3, "n3")], 100)
+    table.set_online([(1, "n1"), (3, "n3")], 0.5, 100)
     table.set_members([(1, "n1")], 101)
-    table.set_online([(1, "n1")], 101)
+    table.set_online([(1, "n1")], 1.5, 101)
     gone = table.by_id("3")
     assert gone is not None
     gone.expected = "member"

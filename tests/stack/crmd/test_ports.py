@@ -147,6 +147,14 @@ async def test_a_scheduler_that_dies_answers_with_nothing(settings: NodeSettings
     await server.close()
 
 
+async def test_a_scheduler_that_is_away_answers_nothing_but_is_not_waited_for(settings: NodeSettings) -> None:
+    replies: list[tuple[str, bool]] = []
+    port = SchedulerPort(settings, lambda ref, graph, _file: replies.append((ref, graph is not None)), patience=0.0)
+    port.invoke("r1", etree.Element("cib"), "3.20.0")
+    await until(lambda: replies == [("r1", False)])
+    await port.close()
+
+
 async def test_a_request_that_is_too_long_for_the_scheduler_leaves_no_connection_behind(settings: NodeSettings) -> None:
     server = await serve(settings, "pengine", lambda _client, _request: None)
     replies: list[tuple[str, bool]] = []

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,9 +15,12 @@ import pytest
 
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
+from hashell.stack.effects import Effect
 from hashell.stack.membership.daemon import load, main
 from hashell.stack.membership.host import RingHost
 from hashell.stack.membership.storage import RingStorage
+from hashell.stack.membership.totem.packets import ORF_TOKEN
+from hashell.stack.membership.totem.variables import State
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire import sendqueue
 from hashell.stack.wire.corosync import cmap, cpg, quorum
@@ -343,3 +347,35 @@ async def test_a_node_that_cannot_keep_its_ring_id_leaves(lab: Lab) -> None:
     await lab.start(2)
     await until(host.stopping.is_set)
     assert host.exit_code == ExitCode.CANTCREAT
+
+
+async def test_a_token_that_waited_while_this_node_did_not_run_is_one_of_a_lost_ring(lab: Lab) -> None:
+    await lab.ring(1, 2)
+    host, tokens = lab.hosts[1], []
+    receive = host.node.packet
+
+    def noted(data: bytes, source: str, now: float) -> list[Effect]:
+        if data[3] == ORF_TOKEN:
+            tokens.append((data, source))
+        return receive(data, source, now)
+
+    host.node.packet = noted  # type: ignore[method-assign]
+    await until(lambda: bool(tokens))
+    assert host.node.totem.state is State.OPERATIONAL
+    time.sleep(host.facts.config.totem.token + 0.3)  # the loop stands still
+    host._packet(*tokens[-1])
+    assert host.node.totem.state is State.GATHER
+    await lab.settled(1, 2)
+
+
+async def test_a_token_in_time_is_taken(lab: Lab) -> None:
+    await lab.ring(1, 2)
+    timers = lab.hosts[1].timers
+    assert not timers.overdue("token")
+    timers.set("token", 0.0)
+    time.sleep(0.01)
+    assert timers.overdue("token")
+    timers.cancel("token")
+    assert not timers.overdue("token")
+    timers.catch_up("token")
+    assert lab.hosts[1].node.totem.state is State.OPERATIONAL, "a timer that was cancelled fires no more"

@@ -38,6 +38,7 @@ class Bus:
 
     def __init__(self, *names: str) -> None:
         self.now = 1000.0
+        self.epoch = 1_700_000_000.0  #: the time of day is this and `now`; a test may set it
         self.cores = {name: Fencer(name) for name in names}
         self.alive = list(names)
         self.ids = itertools.count(1)
@@ -54,7 +55,7 @@ class Bus:
             self.apply(name, self.cores[name].members(names, names, [], self.at()))
 
     def at(self) -> Moment:
-        return Moment(self.now, 1_700_000_000 + self.now, f"op-{next(self.ids)}", 7)
+        return Moment(self.now, self.epoch + self.now, f"op-{next(self.ids)}", 7)
 
     def later(self, seconds: float, action: Callable[[], None]) -> int:
         number = next(self.order)

@@ -202,6 +202,17 @@ def test_tolerance_takes_a_recent_success() -> None:
         assert status(bus.result(client)) == ("0", "0") and len(bus.fencing_runs()) == runs
 
 
+def test_tolerance_takes_no_success_from_before_the_clock_was_set_back() -> None:
+    bus = Bus("n1", "n2")
+    bus.device("n1", "F")
+    client = bus.client("n1")
+    for step, runs in ((0, 1), (-3600, 2)):
+        bus.epoch += step
+        bus.fence(client, "n2", tolerance=300)
+        bus.run(60)
+        assert status(bus.result(client)) == ("0", "0") and len(bus.fencing_runs()) == runs
+
+
 def test_reboot_without_support_is_off() -> None:
     bus = Bus("n1", "n2")
     bus.metadata["fence_off"] = metadata("on", "off", "monitor")

@@ -18,20 +18,31 @@ def addresses(number: int) -> list[str]:
     return [f"{network}.{10 + number}" for network in NETWORKS]
 
 
-def boot(count: int) -> list[Host]:
-    """Hosts on which nothing of a cluster runs, and root on each gets to each without a password."""
+def boot(count: int, *layers: Path) -> list[Host]:
+    """Hosts on which nothing of a cluster runs, and root on each gets to each without a password.
+
+    `layers`: what they have besides ssh, booth and hashell.
+    """
     hosts = [Host(number) for number in range(1, count + 1)]
     for host in hosts:
-        _boot_one(host)
+        switch_on(host)
+        # A booted host takes one lower layer only: the others are copied onto it.
+        for layer in (extras.admin_layer(), peerlab.library_layer(), *layers):
+            shutil.copytree(layer, host.root, symlinks=True, dirs_exist_ok=True, ignore=_devices)
     _exchange_keys(hosts)
     return hosts
 
 
-def _boot_one(host: Host) -> None:
+def start_enabled(host: Host) -> None:
+    """What starts at boot: ssh, and the cluster where it is enabled."""
+    host.run("systemctl", "start", "ssh", check=True)
+    if host.run("systemctl", "is-enabled", "hashelld").stdout.strip() == "enabled":
+        host.run("systemctl", "start", "--no-block", "hashelld", check=True)
+
+
+def switch_on(host: Host) -> None:
+    """The power of a host: its files are those it had before."""
     peerlab.peerlab("boot", str(host.number))
-    # A booted host takes one lower layer only: the others are copied onto it.
-    for layer in (extras.admin_layer(), peerlab.library_layer()):
-        shutil.copytree(layer, host.root, symlinks=True, dirs_exist_ok=True, ignore=_devices)
     # systemd has taken the name of the image.
     host.write("/etc/hostname", f"{host.name}\n")
     host.run("hostname", host.name, check=True)

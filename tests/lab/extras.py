@@ -40,7 +40,12 @@ def image() -> str:
 
 def fence_agents() -> str:
     """The lower folders of a host that has Debian's fence agent for Redfish management controllers."""
-    return f"{_layer('fence-agents', ('fence-agents-redfish',))}:{peerlab._image()}"
+    return f"{fence_layer()}:{peerlab._image()}"
+
+
+def fence_layer() -> Path:
+    """The files of that agent."""
+    return _layer("fence-agents", ("fence-agents-redfish",))
 
 
 def admin_layer() -> Path:

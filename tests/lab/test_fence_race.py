@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.fencing import WEB, FencedLab, is_on, mon
+from tests.lab.fencing import WEB, FencedLab, is_on, isolate, mon
 from tests.lab.peerlab import wait_for
 from tests.lab.redfish import SYSTEMS
 
@@ -35,13 +34,6 @@ def pair(lab: None) -> Iterator[FencedLab]:
         yield fenced
 
 
-def _isolate(*numbers: int, isolated: bool) -> None:
-    """Ports of the bridge that are isolated reach the machine, where the controller is, but not each other."""
-    for number in numbers:
-        words = ["bridge", "link", "set", "dev", f"plv{number}", "isolated", "on" if isolated else "off"]
-        subprocess.run(words, check=True)
-
-
 @pytest.mark.parametrize("number", range(ROUNDS))
 @pytest.mark.timeout(900)
 def test_exactly_one_survives(pair: FencedLab, number: int) -> None:
@@ -52,13 +44,13 @@ def test_exactly_one_survives(pair: FencedLab, number: int) -> None:
     pair.run_web_on(victim if number % 2 == 0 else survivor)
     before = pair.started_at(survivor)
     pair.controller.seen.clear()
-    _isolate(1, 2, isolated=True)
+    isolate(1, 2, isolated=True)
     try:
         wait_for("node2 fenced", lambda: len(pair.orders(victim)) == 2, 240)
         wait_for("web on node1", lambda: pair.started_at(survivor), 240)
         wait_for("node2 known as down", lambda: "OFFLINE: [ node2 ]" in mon(survivor), 120)
     finally:
-        _isolate(1, 2, isolated=False)
+        isolate(1, 2, isolated=False)
     assert pair.orders() == ["2 ForceOff", "2 On"] and is_on(survivor.number)
     started = pair.started_at(survivor)
     assert started == before if before else started > pair.last_order(victim).ended

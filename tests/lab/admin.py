@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 from tests.lab import extras, peerlab
@@ -28,7 +30,7 @@ def boot(count: int, *layers: Path) -> list[Host]:
         switch_on(host)
         # A booted host takes one lower layer only: the others are copied onto it.
         for layer in (extras.admin_layer(), peerlab.library_layer(), *layers):
-            shutil.copytree(layer, host.root, symlinks=True, dirs_exist_ok=True, ignore=_devices)
+            lay_over(layer, host)
     _exchange_keys(hosts)
     return hosts
 
@@ -50,8 +52,16 @@ def switch_on(host: Host) -> None:
         host.run("ip", "addr", "add", f"{address}/24", "dev", "eth0", check=True)
 
 
+def lay_over(layer: Path, host: Host) -> None:
+    """Copy a layer onto a host: its files, and without what it deletes."""
+    for folder, _, names in os.walk(layer):
+        # A layer marks what it deletes by a device without a number.
+        for name in _devices(folder, names):
+            subprocess.run(["rm", "-rf", str(host.root / (Path(folder) / name).relative_to(layer))], check=True)
+    shutil.copytree(layer, host.root, symlinks=True, dirs_exist_ok=True, ignore=_devices)
+
+
 def _devices(folder: str, names: list[str]) -> list[str]:
-    """A layer marks what it deletes by devices, which are no files of a host."""
     return [name for name in names if stat.S_ISCHR((Path(folder) / name).lstat().st_mode)]
 
 

@@ -40,14 +40,14 @@ class Website:
     def __init__(self, hosts: list[Host]) -> None:
         self.hosts = hosts
         self.controllers: list[Controller] = []
-        #: Block devices of this machine that the hosts share, with their labels.
+        #: Block devices of this machine that the hosts share, and where.
         self._disks: list[tuple[str, str]] = []
 
     @classmethod
     @contextlib.contextmanager
     def up(cls, count: int, *, fenced: bool = False) -> Iterator[Website]:
         """The cluster `site`, all nodes online, nothing configured; `fenced`: each host hangs on a controller."""
-        site = cls(admin.boot(count, *([extras.fence_layer()] if fenced else [])))
+        site = cls(admin.boot(count, *([extras.disk_layer(), extras.fence_layer()] if fenced else [])))
         boot_visitor()
         try:
             if fenced:
@@ -80,26 +80,28 @@ class Website:
     def switch_on(self, host: Host) -> None:
         """Give a host its power again; what is enabled starts."""
         admin.switch_on(host)
-        for device, label in self._disks:
-            _attach(host, device, label)
+        for device, path in self._disks:
+            _attach(host, device, path)
         admin.start_enabled(host)
 
     @contextlib.contextmanager
-    def shared_disk(self, label: str) -> Iterator[str]:
-        """A block device with an ext4 that all hosts reach as /dev/disk/by-label/LABEL; its path on this machine.
+    def shared_disk(self, path: str, *, formatted: bool = True) -> Iterator[str]:
+        """A block device that all hosts reach at `path`, with an ext4 if it is formatted; its path on this machine.
 
         It is a loop device, which is the same device in all namespaces. Detached when nobody has it mounted any more.
         """
-        image = HOME / f"{label}.disk"
+        image = HOME / "shared.disk"
+        image.unlink(missing_ok=True)
         with image.open("wb") as file:
             file.truncate(64 << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-L", label, str(image)], check=True)
+        if formatted:
+            subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
         words = ["losetup", "--find", "--show", str(image)]
         device = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-        self._disks.append((device, label))
+        self._disks.append((device, path))
         try:
             for host in self.hosts:
-                _attach(host, device, label)
+                _attach(host, device, path)
             yield device
         finally:
             subprocess.run(["losetup", "--detach", device], check=False)
@@ -205,10 +207,9 @@ def main_process(host: Host, unit: str) -> str:
 def process(host: Host, name: str) -> str:
     """The number, as the host has it, of the newest process of that name; '' if there is none."""
     return host.run("pgrep", "-n", "-x", name[:15]).stdout.strip()
-def _attach(host: Host, device: str, label: str) -> None:
+def _attach(host: Host, device: str, path: str) -> None:
     """Show a block device of this machine to a host, as its udev would."""
     number = Path(device).stat().st_rdev
-    link = f"/dev/disk/by-label/{label}"
     make = f"mknod {device} b {os.major(number)} {os.minor(number)}"
-    show = f"test -e {device} || {make}; mkdir -p {Path(link).parent}; ln -sf {device} {link}"
+    show = f"test -e {device} || {make}; mkdir -p {Path(path).parent}; ln -sf {device} {path}"
     host.run("sh", "-c", show, check=True)

@@ -19,7 +19,7 @@ from hashell.client.source import is_running
 from hashell.grammar.apply import Mode
 from hashell.model.exitcodes import ExitCode
 from hashell.shell.commands import device
-from hashell.shell.commands.machines import START, last_line
+from hashell.shell.commands.machines import START, last_line, prepare
 from hashell.shell.commands.resource import failed
 from hashell.shell.commands.ringconf import change, checked
 from hashell.shell.commands.setupoptions import InitOptions, address_of, parse_options
@@ -98,8 +98,11 @@ def init(session: Session, words: list[str]) -> ExitCode:
     others = [Host(host, settings) for host in options.hosts]
     text = checked(_conf(name, {this_machine(): addresses[0], **_addresses_of(others)}, addresses[1:], options),
                    bundled=True)
+    own = Host(this_machine(), settings, local=True)
+    for host in (own, *others):
+        prepare(session, host)
     keep(settings.corosync_conf)
-    set_state_aside(Host(this_machine(), settings, local=True))
+    set_state_aside(own)
     key = _key(settings)
     write_atomically(settings.corosync_conf, text, mode=0o644)
     for host in others:

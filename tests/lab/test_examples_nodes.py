@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab import peerlab
 from tests.lab.peerlab import wait_for
-from tests.lab.website import Website, main_process, process, run, serve
+from tests.lab.website import EXAMPLES, Website, main_process, process, run, serve
 
 NETWORK = "192.0.2"
 ROOT = "/var/www/html"
@@ -42,8 +42,13 @@ def site(cluster: Website) -> Iterator[Website]:
 
 
 def own_servers(site: Website, services: dict[str, int]) -> None:
-    """Write the web server of each service on each host, as the examples ask for."""
+    """Write the template and the configuration of each service on each host, as the examples ask for."""
+    text = (EXAMPLES / "n-to-n.crm").read_text()
+    unit = re.search(r"(?<=\n)#     \[Service\]\n(#     .*\n)+", text)
+    assert unit
     for host in site.hosts:
+        host.write("/etc/systemd/system/nginx@.service", unit[0].replace("#     ", ""))
+        host.run("systemctl", "daemon-reload", check=True)
         for name, last in services.items():
             serve(host, f"/etc/nginx/{name}.conf", f"{NETWORK}.{last}:80", ROOT)
 

@@ -35,9 +35,8 @@ def site(cluster: Website) -> Iterator[Website]:
     yield cluster
     for host in cluster.hosts:
         peerlab.peerlab("heal", str(host.number))
+        run(cluster.alive(), "node", "online", host.name)
     cluster.settle()
-    for host in cluster.hosts:
-        run(host, "node", "online", host.name)
     cluster.forget()
 
 

@@ -17,8 +17,8 @@ _PROMPT = re.compile(r"^(both|node1|node2|witness)# (.+)$")
 _HERE = re.compile(r"<<'(\w+)'")
 #: Commands that change nothing are repeated until they print what they should, as a reader would do.
 _LOOKS = ("curl ", "hashell status", "hashell corosync status", "ls ")
-#: What a program asks at the terminal of a lab host is answered by that one's askpass.
-_TERMINAL = ("SSH_ASKPASS=/root/askpass", "SSH_ASKPASS_REQUIRE=force")
+#: What a program asks at the terminal of a lab host is answered by that one's askpass; pip's mirror is a folder there.
+_TERMINAL = ("SSH_ASKPASS=/root/askpass", "SSH_ASKPASS_REQUIRE=force", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/root/wheels")
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,7 @@ def test_the_address_follows_the_promoted_one(database: Website) -> None:
 
 @pytest.mark.parametrize("daemon", ["crmd", "lrmd", "attrd"])
 def test_a_killed_daemon_demotes_nobody(database: Website, daemon: str) -> None:
+    """And the node keeps its attributes, its promotion score among them."""
     site = database
     site.wait_served(PROMOTED, site.hosts[0])
     active = site.hosts[0]
@@ -163,6 +164,9 @@ def test_a_killed_daemon_demotes_nobody(database: Website, daemon: str) -> None:
     wait_for(f"another {daemon}", lambda: process(active, f"hashelld-{daemon}") not in ("", old))
     site.settle()
     assert site.only_server(PROMOTED) == active and promoted(site) == ["node1"]
+    for name in ("#feature-set", "master-db"):
+        path = f"//node_state[@uname='node1']/transient_attributes//nvpair[@name='{name}']"
+        wait_for(f"{name} of node1 in the CIB", lambda p=path: active.run("cibadmin", "-Q", "-A", p).returncode == 0)
 
 
 # -- the ticket of a site ---------------------------------------------------------------------------------------------

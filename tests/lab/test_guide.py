@@ -46,7 +46,6 @@ def _prepare(host: Host, name: str) -> None:
     host.run("hostname", name, check=True)
     host.write("/etc/hosts", "127.0.0.1 localhost\n")
     shutil.copytree(extras.wheels(), host.root / "root/wheels")
-    host.write("/etc/pip.conf", "[global]\nno-index = true\nfind-links = /root/wheels\n")
     for part in ("pyproject.toml", "README.md", "COPYING"):
         host.write(f"/root/hashell/{part}", (REPO / part).read_text())
     for folder in ("hashell", "examples", "systemd"):
@@ -55,7 +54,7 @@ def _prepare(host: Host, name: str) -> None:
     host.write("/root/askpass", ASKPASS)
     host.write("/etc/ssh/sshd_config.d/root.conf", "PermitRootLogin yes\n")
     for command in ("chmod 700 /root/askpass", f"echo 'root:{PASSWORD}' | chpasswd", "ssh-keygen -A",
-                    "systemctl start ssh"):  # fmt: skip
+                    "systemctl start ssh", "userdel hacluster; groupdel haclient; rm -rf /var/lib/pacemaker"):  # fmt: skip
         host.run("sh", "-c", command, check=True)
 
 

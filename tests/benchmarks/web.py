@@ -34,6 +34,8 @@ primitive web-ip ocf:heartbeat:IPaddr2 params ip={ADDRESS} cidr_netmask=24 op mo
 primitive web-server systemd:nginx op monitor interval=2s timeout=100s op start timeout=100s op stop timeout=100s
 group web web-ip web-server
 """
+DUMMY = """<primitive id="{0}" class="ocf" provider="pacemaker" type="Dummy"><operations>
+<op id="{0}-m" name="monitor" interval="60s"/></operations></primitive>"""
 VISITS = f"""import socket, time
 while True:
     began, node = time.monotonic(), ""
@@ -265,12 +267,15 @@ def at_rest(cluster: Cluster, figures: Figures) -> None:
 
 
 def refresh(cluster: Cluster, figures: Figures, runs: int) -> None:
-    names = [f"d{number}" for number in range(RESOURCES)]
-    cluster.load("".join(f"primitive {name} ocf:pacemaker:Dummy op monitor interval=60s\n" for name in names))
+    dummies = "".join(DUMMY.format(f"d{number}") for number in range(RESOURCES))
+    first = cluster.hosts[0]
+    first.write("/root/dummies.xml", f"<resources>{dummies}</resources>")
+    first.run("cibadmin", "-M", "-c", "-o", "resources", "-x", "/root/dummies.xml", check=True)
+    wait_for("the dummies known", lambda: not cluster.idle(), 30)
     cluster.settle()
     for _ in range(runs):
         began = time.monotonic()
-        cluster.hosts[0].run("crm_resource", "--refresh", timeout=300)
+        first.run("crm_resource", "--refresh", timeout=300)
         figures.add(f"refresh of {RESOURCES} resources", cluster.settle() - began)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -53,16 +52,23 @@ def switch_on(host: Host) -> None:
 
 
 def lay_over(layer: Path, host: Host) -> None:
-    """Copy a layer onto a host: its files, and without what it deletes."""
-    for folder, _, names in os.walk(layer):
-        # A layer marks what it deletes by a device without a number.
-        for name in _devices(folder, names):
-            subprocess.run(["rm", "-rf", str(host.root / (Path(folder) / name).relative_to(layer))], check=True)
-    shutil.copytree(layer, host.root, symlinks=True, dirs_exist_ok=True, ignore=_devices)
+    """Copy a layer onto a host: its files with their owners, and without what it deletes."""
+    gone = [str(Path(folder, name).relative_to(layer)) for folder, _, names in os.walk(layer) for name in names
+            if _marks_deletion(Path(folder, name))]  # fmt: skip
+    root = str(host.root)
+    # Links are followed as on the host, not as on this machine.
+    if gone:
+        subprocess.run(["chroot", root, "rm", "-rf", "--", *(f"/{path}" for path in gone)], check=True)
+    leave = [f"--exclude=./{path}" for path in gone]
+    pack = ["tar", "-C", str(layer), "--numeric-owner", "--anchored", *leave, "-c", "."]
+    unpack = ["chroot", root, "tar", "-C", "/", "--numeric-owner", "--keep-directory-symlink", "-xp"]
+    with subprocess.Popen(pack, stdout=subprocess.PIPE) as packed:
+        subprocess.run(unpack, stdin=packed.stdout, check=True)
 
 
-def _devices(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if stat.S_ISCHR((Path(folder) / name).lstat().st_mode)]
+def _marks_deletion(path: Path) -> bool:
+    """A layer marks what it deletes by a device without a number."""
+    return stat.S_ISCHR(path.lstat().st_mode)
 
 
 def _exchange_keys(hosts: list[Host]) -> None:

@@ -69,13 +69,13 @@ def steps(text: str) -> list[Step]:
     return found
 
 
-def perform(step: Step, hosts: dict[str, Host]) -> None:
-    """Type a step on its hosts. Raises LabError when it fails or prints something else."""
-    for name in ("node1", "node2") if step.prompt == "both" else (step.prompt,):
-        _type(step, name, hosts[name])
+def perform(step: Step, hosts: dict[str, Host]) -> str:
+    """Type a step on its hosts; what they said. Raises LabError when it fails or prints something else."""
+    names = ("node1", "node2") if step.prompt == "both" else (step.prompt,)
+    return "".join(_type(step, name, hosts[name]) for name in names)
 
 
-def _type(step: Step, name: str, host: Host) -> None:
+def _type(step: Step, name: str, host: Host) -> str:
     said = ""
 
     def once() -> bool:
@@ -89,3 +89,4 @@ def _type(step: Step, name: str, host: Host) -> None:
         wait_for("", once, 180 if step.command.startswith(_LOOKS) else 0)
     except LabError:
         raise LabError(f"line {step.line}, {name}# {step.command}\n{said}") from None
+    return said

@@ -53,8 +53,9 @@ def _prepare(host: Host, name: str) -> None:
                         ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
     host.write("/root/askpass", ASKPASS)
     host.write("/etc/ssh/sshd_config.d/root.conf", "PermitRootLogin yes\n")
-    for command in ("chmod 700 /root/askpass", f"echo 'root:{PASSWORD}' | chpasswd", "ssh-keygen -A",
-                    "systemctl start ssh", "userdel hacluster; groupdel haclient; rm -rf /var/lib/pacemaker"):  # fmt: skip
+    # A package that is purged leaves its user behind.
+    for command in ("userdel hacluster; groupdel haclient; rm -rf /var/lib/pacemaker", "chmod 700 /root/askpass",
+                    f"echo 'root:{PASSWORD}' | chpasswd", "ssh-keygen -A", "systemctl start ssh"):  # fmt: skip
         host.run("sh", "-c", command, check=True)
 
 
@@ -62,4 +63,4 @@ def _prepare(host: Host, name: str) -> None:
 def test_every_command_of_the_guide(hosts: dict[str, Host]) -> None:
     for step in steps(GUIDE.read_text()):
         print(f"line {step.line}: {step.prompt}# {step.command}", flush=True)
-        perform(step, hosts)
+        print(perform(step, hosts), flush=True)

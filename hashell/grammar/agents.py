@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of an agent."""
+    """One parameter of an agent. `former` is another name under which it may be given."""
 
     name: str
     required: bool = False
@@ -17,6 +17,7 @@ class Parameter:
     default: str = ""
     short: str = ""
     kind: str = "string"
+    former: str = ""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _parameters(element: Element, source: Element, info: AgentInfo) -> Iterator[
     if element.tag == "primitive" and not opaque:
         for parameter in info.parameters.values():
             fence = source.get("class") == "stonith" and parameter.name in _EXEMPT
-            if parameter.required and parameter.name not in given and not fence:
+            if parameter.required and not given & {parameter.name, parameter.former} and not fence:
                 yield _error(element, f'required parameter "{parameter.name}" not defined',
                              f"add params {parameter.name}=…")
     for pair in element.findall("instance_attributes/nvpair"):

@@ -39,7 +39,10 @@ class BadAgentMetadata(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter. `default` is None when the agent states none; `choices` are those of a select type."""
+    """One parameter. `default` is None when the agent states none; `choices` are those of a select type.
+
+    `obsoletes` is a former name of it, which fence agents list as a parameter of its own.
+    """
 
     name: str
     type: str = "string"
@@ -49,6 +52,7 @@ class Parameter:
     reloadable: bool = False
     private: bool = False
     deprecated: bool = False
+    obsoletes: str = ""
     choices: tuple[str, ...] = ()
     shortdesc: str = ""
     longdesc: str = ""
@@ -139,6 +143,7 @@ def _parameter(element: etree._Element, agent: str) -> Parameter:
         reloadable=_flag(element.get("reloadable")),
         private=_flag(element.get("private")),
         deprecated=_flag(element.get("deprecated")) or element.find("deprecated") is not None,
+        obsoletes=element.get("obsoletes") or "",
         choices=choices,
         shortdesc=_description(element, "shortdesc"),
         longdesc=_description(element, "longdesc"),

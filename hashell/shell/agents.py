@@ -98,9 +98,10 @@ def _without_stack(settings: NodeSettings) -> NodeSettings:
 
 
 def _info(metadata: AgentMetadata) -> AgentInfo:
+    former = {p.obsoletes for p in metadata.parameters}
     parameters = {
-        p.name: Parameter(p.name, p.required and p.default is None, bool(p.unique_group), p.default or "", p.shortdesc,
-                          p.type)
+        p.name: Parameter(p.name, p.required and p.default is None and p.name not in former, bool(p.unique_group),
+                          p.default or "", p.shortdesc, p.type, p.obsoletes)
         for p in metadata.parameters
     }
     actions = tuple(Action(a.name, a.timeout, a.interval, a.role) for a in metadata.actions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.benchmarks import failover, monitor, ring, scheduler, shell, wire
+from tests.benchmarks import failover, monitor, ring, scheduler, shell, web, wire
 
 
 def main() -> int:
@@ -21,6 +21,7 @@ def main() -> int:
         "ring": ring.main,
         "wire": wire.main,
         "failover": failover.main,
+        "web": web.main,
     }
     parser.add_argument("--only", choices=list(benchmarks), help="one benchmark alone")
     options = parser.parse_args()

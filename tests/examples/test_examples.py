@@ -87,24 +87,39 @@ def test_drbd(site: Site) -> None:
     assert after["promoted"] == "node2" and {after[r] for r in ("data", "database", "database-ip")} == {"node2"}
 
 
+def services(after: dict[str, str]) -> dict[str, str]:
+    """Where each service is, whose address and server are always in one place."""
+    found = {name.removesuffix("-server"): node for name, node in after.items() if name.endswith("-server")}
+    assert all(after[f"{name}-ip"] == node for name, node in found.items())
+    return found
+
+
+@pytest.mark.parametrize("site", [2], indirect=True)
+def test_web_filesystem(site: Site) -> None:
+    site.load("web-filesystem")
+    assert services(site.go_on()) == {"web": "node1"}
+    after = site.go_on("-d", "node1")
+    assert services(after) == {"web": "node2"} and after["web-disk"] == "node2"
+
+
 @pytest.mark.parametrize("site", [4], indirect=True)
 def test_n_plus_one(site: Site) -> None:
     site.load("n-plus-one")
-    home = {"mail": "node1", "files": "node2", "ledger": "node3"}
-    assert site.go_on() == home
-    assert site.go_on("-d", "node2") == {**home, "files": "node4"}
-    assert site.go_on("-d", "node1") == {**home, "files": "node4", "mail": "node4"}
-    assert site.go_on("-u", "node2") == {**home, "mail": "node4"}
+    home = {"shop": "node1", "wiki": "node2", "blog": "node3"}
+    assert services(site.go_on()) == home
+    assert services(site.go_on("-d", "node2")) == {**home, "wiki": "node4"}
+    assert services(site.go_on("-d", "node1")) == {**home, "wiki": "node4", "shop": "node4"}
+    assert services(site.go_on("-u", "node2")) == {**home, "shop": "node4"}
 
 
 @pytest.mark.parametrize("site", [3], indirect=True)
 def test_n_to_n(site: Site) -> None:
     site.load("n-to-n")
-    after = site.go_on()
+    after = services(site.go_on())
     assert "" not in after.values() and set(after.values()) == {"node1", "node2", "node3"}
-    after = site.go_on("-d", "node1")
+    after = services(site.go_on("-d", "node1"))
     assert sorted(after.values()) == ["node2", "node2", "node3", "node3"]
-    after = site.go_on("-d", "node2")
+    after = services(site.go_on("-d", "node2"))
     assert sorted(after.values()) == ["", "", "node3", "node3"] and after["reports"] == ""
 
 
@@ -118,6 +133,6 @@ def test_promotable(site: Site) -> None:
 @pytest.mark.parametrize("site", [2], indirect=True)
 def test_site_ticket(site: Site) -> None:
     site.load("site-ticket")
-    assert site.go_on() == {"shop-ip": "", "shop": ""}
+    assert site.go_on() == {"shop-ip": "", "shop-server": ""}
     assert set(site.go_on("-g", "shop-ticket").values()) == {"node1"}
     assert set(site.go_on("-r", "shop-ticket").values()) == {""}

@@ -19,7 +19,10 @@ CIB = """<cib validate-with="{schema}"><configuration><crm_config><cluster_prope
 
 
 class Agents:
-    """One agent: ocf:test:Thing with a required and a unique parameter."""
+    """One agent: ocf:test:Thing with a required and a unique parameter; `logs_in`: a second one, once named login."""
+
+    def __init__(self, logs_in: bool = False) -> None:
+        self.logs_in = logs_in
 
     def providers(self, agent: str) -> list[str]:
         return ["test"] if agent == "Thing" else []
@@ -27,12 +30,14 @@ class Agents:
     def info(self, standard: str, provider: str, agent: str) -> AgentInfo | None:
         if agent != "Thing":
             return None
-        parameters = {"ip": Parameter("ip", True, True), "nic_name": Parameter("nic_name")}
+        parameters = {"ip": Parameter("ip", True, True), "nic_name": Parameter("nic_name"),
+                      "user": Parameter("user", True, former="login") if self.logs_in else Parameter("user"),
+                      "login": Parameter("login")}
         return AgentInfo(parameters, (Action("start", "20s"), Action("monitor", "20s", "10s")))
 
 
-def findings(text: str, schema: str = "pacemaker-4.0") -> list[str]:
-    config = Configuration(etree.fromstring(CIB.format(schema=schema)), Agents(), PARSER)
+def findings(text: str, schema: str = "pacemaker-4.0", agents: Agents | None = None) -> list[str]:
+    config = Configuration(etree.fromstring(CIB.format(schema=schema)), agents or Agents(), PARSER)
     apply_statements(config, PARSER.parse_text(text).check(), Mode.UPDATE)
     return [str(d) for d in (*schema_faults(config), *check(config, config.objects()))]
 
@@ -64,6 +69,12 @@ def test_clean_configuration_has_no_findings() -> None:
 ])
 def test_finding(text: str, message: str) -> None:
     assert any(message in f for f in findings(text)), findings(text)
+
+
+@pytest.mark.parametrize(("given", "found"), [("user=u", []), ("login=u", []), ("", ["user"])])
+def test_a_former_name_does_for_a_required_parameter(given: str, found: list[str]) -> None:
+    told = findings(f"primitive p Thing params ip=1 {given}", agents=Agents(logs_in=True))
+    assert [name for name in ("user", "login") if any(f'required parameter "{name}"' in line for line in told)] == found
 
 
 def test_older_schemas_still_know_the_old_words() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import stat
+import subprocess
 from pathlib import Path
 
 from tests.lab import extras, peerlab
@@ -18,20 +19,31 @@ def addresses(number: int) -> list[str]:
     return [f"{network}.{10 + number}" for network in NETWORKS]
 
 
-def boot(count: int) -> list[Host]:
-    """Hosts on which nothing of a cluster runs, and root on each gets to each without a password."""
+def boot(count: int, *layers: Path) -> list[Host]:
+    """Hosts on which nothing of a cluster runs, and root on each gets to each without a password.
+
+    `layers`: what they have besides ssh, booth and hashell.
+    """
     hosts = [Host(number) for number in range(1, count + 1)]
     for host in hosts:
-        _boot_one(host)
+        switch_on(host)
+        # A booted host takes one lower layer only: the others are copied onto it.
+        for layer in (extras.admin_layer(), peerlab.library_layer(), *layers):
+            lay_over(layer, host)
     _exchange_keys(hosts)
     return hosts
 
 
-def _boot_one(host: Host) -> None:
+def start_enabled(host: Host) -> None:
+    """What starts at boot: ssh, and the cluster where it is enabled."""
+    host.run("systemctl", "start", "ssh", check=True)
+    if host.run("systemctl", "is-enabled", "hashelld").stdout.strip() == "enabled":
+        host.run("systemctl", "start", "--no-block", "hashelld", check=True)
+
+
+def switch_on(host: Host) -> None:
+    """The power of a host: its files are those it had before."""
     peerlab.peerlab("boot", str(host.number))
-    # A booted host takes one lower layer only: the others are copied onto it.
-    for layer in (extras.admin_layer(), peerlab.library_layer()):
-        shutil.copytree(layer, host.root, symlinks=True, dirs_exist_ok=True, ignore=_devices)
     # systemd has taken the name of the image.
     host.write("/etc/hostname", f"{host.name}\n")
     host.run("hostname", host.name, check=True)
@@ -39,9 +51,24 @@ def _boot_one(host: Host) -> None:
         host.run("ip", "addr", "add", f"{address}/24", "dev", "eth0", check=True)
 
 
-def _devices(folder: str, names: list[str]) -> list[str]:
-    """A layer marks what it deletes by devices, which are no files of a host."""
-    return [name for name in names if stat.S_ISCHR((Path(folder) / name).lstat().st_mode)]
+def lay_over(layer: Path, host: Host) -> None:
+    """Copy a layer onto a host: its files with their owners, and without what it deletes."""
+    gone = [str(Path(folder, name).relative_to(layer)) for folder, _, names in os.walk(layer) for name in names
+            if _marks_deletion(Path(folder, name))]  # fmt: skip
+    root = str(host.root)
+    # Links are followed as on the host, not as on this machine.
+    if gone:
+        subprocess.run(["chroot", root, "rm", "-rf", "--", *(f"/{path}" for path in gone)], check=True)
+    leave = [f"--exclude=./{path}" for path in gone]
+    pack = ["tar", "-C", str(layer), "--numeric-owner", "--anchored", *leave, "-c", "."]
+    unpack = ["chroot", root, "tar", "-C", "/", "--numeric-owner", "--keep-directory-symlink", "-xp"]
+    with subprocess.Popen(pack, stdout=subprocess.PIPE) as packed:
+        subprocess.run(unpack, stdin=packed.stdout, check=True)
+
+
+def _marks_deletion(path: Path) -> bool:
+    """A layer marks what it deletes by a device without a number."""
+    return stat.S_ISCHR(path.lstat().st_mode)
 
 
 def _exchange_keys(hosts: list[Host]) -> None:

@@ -39,7 +39,7 @@ class FencedLab:
     def __init__(self, count: int, further: tuple[int, ...]) -> None:
         self.hosts = [Host(n) for n in range(1, count + 1)]
         self._image = extras.fence_agents()
-        _wire_the_machine()
+        wire_the_machine(f"{NET}.254")
         power = Power(is_on=is_on, off=self._off, on=self._boot)
         numbers = (*(host.number for host in self.hosts), *further)
         self.controller = Controller(f"{NET}.254", numbers, power, HOME / "redfish")
@@ -145,13 +145,20 @@ class FencedLab:
         return self.controller.orders(host.number)[-1]
 
 
-def _wire_the_machine() -> None:
-    """An address of the machine on the bridge of the hosts: there the controller listens."""
+def wire_the_machine(*addresses: str) -> None:
+    """Addresses of the machine on the bridge of the hosts: there controllers listen."""
     for words in (
         ["link", "add", BRIDGE, "type", "bridge"],
-        ["addr", "add", f"{NET}.254/24", "dev", BRIDGE],
+        *(["addr", "add", f"{address}/24", "dev", BRIDGE] for address in addresses),
     ):
         done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
         if done.returncode and "exists" not in done.stderr and "assigned" not in done.stderr:
             raise peerlab.LabError(f"ip {' '.join(words)}: {done.stderr.strip()}")
     subprocess.run(["ip", "link", "set", BRIDGE, "up"], check=True)
+
+
+def isolate(*numbers: int, isolated: bool) -> None:
+    """Ports of the bridge that are isolated reach the machine, where the controller is, but not each other."""
+    for number in numbers:
+        words = ["bridge", "link", "set", "dev", f"plv{number}", "isolated", "on" if isolated else "off"]
+        subprocess.run(words, check=True)

@@ -119,19 +119,36 @@ class Host:
         """The live file tree of the host."""
         return Path(f"/proc/{(HOME / 'nodes' / str(self.number) / 'init.pid').read_text().strip()}/root")
 
+    def place(self, path: str) -> Path:
+        """Where a path of the host is on this machine: its links, too, are followed from the host's root."""
+        left, here = list(Path(path).parts), Path("/")
+        while left:
+            step = left.pop(0)
+            if step in ("/", ".."):
+                here = Path("/") if step == "/" else here.parent
+                continue
+            real = self.root / str(here / step).lstrip("/")
+            if real.is_symlink():
+                left = [*real.readlink().parts, *left]
+            else:
+                here = here / step
+        return self.root / str(here).lstrip("/")
+
     def write(self, path: str, text: str) -> None:
-        target = self.root / path.lstrip("/")
+        target = self.place(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
 
     def read(self, path: str) -> str:
         try:
-            return (self.root / path.lstrip("/")).read_text(errors="replace")
+            return self.place(path).read_text(errors="replace")
         except OSError:
             return ""
 
     def kill(self) -> None:
+        """Power loss. Its network outlives its processes, and a machine without power answers for no address."""
         peerlab("kill", str(self.number))
+        subprocess.run(["ip", "-n", f"pl{self.number}", "addr", "flush", "dev", "eth0"], check=True)
 
 
 def up_real(count: int, token: int = 1000, transport: str = "udpu") -> list[Host]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.fencing import is_on, mon
+from tests.lab.fencing import is_on, isolate, mon
 from tests.lab.oracle import uptime
 from tests.lab.peerlab import Host, wait_for
 from tests.lab.redfish import SYSTEMS
@@ -41,13 +40,6 @@ def pair(request: pytest.FixtureRequest, lab: None) -> Iterator[tuple[TroubledLa
         yield troubled, request.param
 
 
-def _isolate(*numbers: int, isolated: bool) -> None:
-    """Ports of the bridge that are isolated reach the machine, where the controller is, but not each other."""
-    for number in numbers:
-        words = ["bridge", "link", "set", "dev", f"plv{number}", "isolated", "on" if isolated else "off"]
-        subprocess.run(words, check=True)
-
-
 def _fenced(troubled: TroubledLab) -> Host | None:
     """The host that was switched off and on again."""
     return next((host for host in troubled.hosts if len(troubled.orders(host)) == 2), None)
@@ -66,7 +58,7 @@ def test_exactly_one_survives(pair: tuple[TroubledLab, int], number: int) -> Non
     troubled.wait_idle()
     troubled.controller.seen.clear()
     since = uptime()
-    _isolate(1, 2, isolated=True)
+    isolate(1, 2, isolated=True)
     try:
         victim = wait_for("a node fenced", lambda: _fenced(troubled), 240)
         survivor = troubled.others(victim)[0]
@@ -76,7 +68,7 @@ def test_exactly_one_survives(pair: tuple[TroubledLab, int], number: int) -> Non
             n for name in troubled.resources for n in troubled.oracle.where(name)], 240)  # fmt: skip
         wait_for(f"{victim.name} known as down", lambda: f"OFFLINE: [ {victim.name} ]" in mon(survivor), 120)
     finally:
-        _isolate(1, 2, isolated=False)
+        isolate(1, 2, isolated=False)
     assert is_on(survivor.number)
     taken_over = [at for name in troubled.resources for at in troubled.begun(name, "start", since, survivor)]
     assert all(at > troubled.confirmed(victim) for at in taken_over)

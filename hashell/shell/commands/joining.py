@@ -13,7 +13,7 @@ from hashell.atomicfile import write_atomically
 from hashell.model.diagnostics import HashellError
 from hashell.model.exitcodes import ExitCode
 from hashell.shell.commands import certificates, device
-from hashell.shell.commands.machines import UNIT, elsewhere, last_line
+from hashell.shell.commands.machines import UNIT, elsewhere, last_line, prepare
 from hashell.shell.commands.resource import failed
 from hashell.shell.commands.ringconf import checked
 from hashell.shell.commands.setup import cluster_in, keep, name_of, need_root, own_cluster, runs, set_state_aside
@@ -55,6 +55,7 @@ def join(session: Session, words: list[str]) -> ExitCode:
         return _settle(session)
     if not _agreed(session, options, _plan(settings, text, addresses, others, was_in)):
         return ExitCode.OK
+    prepare(session, Host(this_machine(), settings, local=True))
     _take_files(settings, contact, new)
     if not was_in:
         for host in others:

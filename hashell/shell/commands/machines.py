@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -135,6 +136,28 @@ def _program(host: Host) -> str:
     if result.returncode:
         raise failed(f"{host.name}: there is no hashelld in the path", "install hashell there too")
     return result.stdout.decode().strip()
+
+
+def prepare(session: Session, host: Host) -> None:
+    """Make the users and the unit of a node where a machine lacks them. Raises HashellError."""
+    settings = host.settings
+    user, group = shlex.quote(settings.user), shlex.quote(settings.group)
+    result = host.run(
+        f"getent group {group} >/dev/null || {{ groupadd -r {group} && echo group {group}; }} && "
+        f"{{ getent passwd {user} >/dev/null || "
+        f"{{ useradd -r -g {group} -s /usr/sbin/nologin {user} && echo user {user}; }}; }}")
+    if result.returncode:
+        raise failed(f"{host.name}: user {settings.user} cannot be made: {last_line(result.stderr)}",
+                     f"there: groupadd -r {group}; useradd -r -g {group} -s /usr/sbin/nologin {user}")
+    made = result.stdout.decode().split("\n")[:-1]
+    if host.run(f"test -d /run/systemd/system && ! {{ {_UNIT_THERE}; }}").returncode == 0:
+        host.write(_UNIT_PATH, unit_text(_program(host)).encode())
+        reload = host.run("systemctl daemon-reload")
+        if reload.returncode:
+            raise failed(f"{host.name}: systemctl daemon-reload: {last_line(reload.stderr)}", "see there: journalctl")
+        made.append(f"unit {UNIT}")
+    if made:
+        session.note(f"{host.name}: made {', '.join(made)}")
 
 
 def _at_boot(session: Session, words: list[str], verb: str) -> ExitCode:

@@ -19,7 +19,7 @@ from hashell.client.source import is_running
 from hashell.grammar.apply import Mode
 from hashell.model.exitcodes import ExitCode
 from hashell.shell.commands import device
-from hashell.shell.commands.machines import START, last_line
+from hashell.shell.commands.machines import START, last_line, prepare
 from hashell.shell.commands.resource import failed
 from hashell.shell.commands.ringconf import change, checked
 from hashell.shell.commands.setupoptions import InitOptions, address_of, parse_options
@@ -99,6 +99,8 @@ def init(session: Session, words: list[str]) -> ExitCode:
     text = checked(_conf(name, {this_machine(): addresses[0], **_addresses_of(others)}, addresses[1:], options),
                    bundled=True)
     here = Host(this_machine(), settings, local=True)
+    for host in (here, *others):
+        prepare(session, host)
     if options.device:
         device.certify([here, *others], options.device, name)
     keep(settings.corosync_conf)

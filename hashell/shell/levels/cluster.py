@@ -20,7 +20,8 @@ def _membership() -> tuple[Command, ...]:
                 "quorum device at a machine that\nruns corosync-qnetd, which needs two nodes: init qdevice adds it to "
                 "a cluster that has them.\nIts certificates are made there over ssh; --qdevice-tls off does "
                 "without. A corosync.conf that was there is kept, and the "
-                "CIB of a former cluster set aside.\nThe same again changes nothing; a running cluster is never "
+                "CIB of a former cluster set aside.\nWhere user hacluster, group haclient or the systemd unit are "
+                "missing, they are made. The same again changes nothing; a running cluster is never "
                 "replaced.", example="init -y -n office -i 192.0.2.11", needs="machine"),
         Command("join", "joining:join", "take this machine into the cluster of another", (_WORDS,),
                 "join -c HOST [-y] [-q] [-n NAME] [-i ADDRESS|INTERFACE]…\n\nShows what it will do and asks; -y does "

@@ -63,6 +63,8 @@ class Membership:
         for peer in changed:
             told = {"node": peer.name, "nodeid": str(peer.node_id), "desc": "member" if peer.member else "lost"}
             self.ctx.emit(TellAlerts(AlertEvent(NODE, told)))
+            if not peer.member and not peer.online:
+                self._process_gone(peer)
         self._quorum_changed(quorate)
         self._activity(before)
         if self.ctx.is_dc:
@@ -109,8 +111,13 @@ class Membership:
                     self.ctx.raise_input("PENDING")
 
     def _process_gone(self, peer: Peer) -> None:
-        """A controller left the group."""
-        if self.ctx.is_dc or self.ctx.dc is None or self.ctx.dc == peer.name:
+        """A controller left the group, or its node, whose controller had left before, left the ring.
+
+        The attributes stay for a controller that vanished on a node that did not: the attribute manager there still
+        has them, and would not write them again; without them what is promoted there would be moved.
+        """
+        vanished = peer.vanished and peer.expected != "down"
+        if not vanished and (self.ctx.is_dc or self.ctx.dc is None or self.ctx.dc == peer.name):
             self.office.purge_attributes(peer)
 
     def _activity(self, before: list[str]) -> None:

@@ -132,7 +132,7 @@ class Office:
         self.ctx.cib("cib_modify", "status", state, 0 if peer.glimpsed else CAN_CREATE)
 
     def purge_attributes(self, peer: Peer) -> None:
-        """The transient attributes of a node end with its controller (section 3.5)."""
+        """The transient attributes of a node end with it (section 3.5)."""
         path = f"//node_state[@uname='{peer.name}']/transient_attributes"
         self.ctx.cib("cib_delete", path, None, XPATH | MULTIPLE)
 

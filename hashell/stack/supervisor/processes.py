@@ -78,6 +78,7 @@ class NodeProcess:
 
     def run(self) -> int:
         """Start the node and serve it to its end; its exit code."""
+        _call_process("hashelld")
         for sock in (self._wake_read, self._wake_write):
             sock.setblocking(False)
         signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
@@ -316,6 +317,11 @@ async def _guarded(main: Main, words: int, settings: NodeSettings, stop: object)
         return int(error.exit_code) or int(ExitCode.ERROR)
 
 
+def _call_process(name: str) -> None:
+    """The name under which `ps` and `pgrep` have this process."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
 def become(settings: NodeSettings, spec: core.DaemonSpec, parent: int) -> None:
     """Turn the forked process into the daemon: user, name, and death together with the supervisor."""
     if settings.user and not spec.privileged and os.getuid() == 0:
@@ -328,7 +334,7 @@ def become(settings: NodeSettings, spec: core.DaemonSpec, parent: int) -> None:
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(int(ExitCode.DISCONNECT))
-    libc.prctl(_PR_SET_NAME, f"hashelld-{spec.name}".encode()[:15], 0, 0, 0)
+    _call_process(f"hashelld-{spec.name}")
     if spec.name == core.MEMBERSHIP:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, _MEMBERSHIP_PRIORITY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -117,11 +118,11 @@ class LrmdClient:
         on_lost: Callable[[], None],
         name: str = "crmd",
     ) -> None:
-        self._settings = settings
         self._name = name
         self._on_event = on_event
         self._ipc = PacemakerClient(settings, "lrmd", on_event=self._event, on_lost=on_lost)
-        self._metadata: PacemakerClient | None = None
+        self._metadata = PacemakerClient(settings, "lrmd")
+        self._metadata_connecting = asyncio.Lock()
         self.node_start_state = ""  #: what the executor says about standby or online at start
 
     @property
@@ -138,8 +139,7 @@ class LrmdClient:
 
     async def close(self) -> None:
         await self._ipc.close()
-        if self._metadata:
-            await self._metadata.close()
+        await self._metadata.close()
 
     @staticmethod
     def _registration(name: str) -> etree._Element:
@@ -279,9 +279,10 @@ class LrmdClient:
 
         Raises LrmdError with the reason when the agent has none.
         """
-        if self._metadata is None or not self._metadata.connected:
-            self._metadata = PacemakerClient(self._settings, "lrmd")
-            await self._metadata.connect()
+        # Several are asked for at once when a node begins: one connects, the others wait for that.
+        async with self._metadata_connecting:
+            if not self._metadata.connected:
+                await self._metadata.connect()
         attributes = {"lrmd_class": klass, "lrmd_type": kind, **({"lrmd_provider": provider} if provider else {})}
         command, _ = self._command("lrmd_rsc_metadata", 0, "lrmd_rsc", **attributes)
         answer = await self._metadata.request(command, timeout)

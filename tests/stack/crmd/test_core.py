@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from hashell.stack.crmd.core import Controller
+from hashell.stack.crmd.effects import AttrdUpdate
 from hashell.stack.crmd.fsa import State
 from tests.simulation.perfect import PerfectWorld
 
@@ -262,6 +263,19 @@ def test_a_dc_that_did_not_run_fires_nothing_before_the_ring_was_heard() -> None
     world.send_peer = sent  # type: ignore[method-assign]
     dc.do(lambda core: core.stalled(1.0, world.now))
     world.run_until(lambda: len(world.holders("a")) == 1, 60)
+
+
+def test_attributes_outlive_a_controller_but_not_its_node() -> None:
+    """The attribute manager of a node that stays would not write again what is taken out."""
+    world = cluster(3)
+    for number in (1, 2):
+        world.hosts[number]._attributes(AttrdUpdate(f"n{number}", (("colour", "red"),)))
+    world.run(1)
+    world.crash(1, machine=False)
+    world.run(0.5)
+    assert attribute(world, "n1", "colour") == attribute(world, "n2", "colour") == "red"
+    world.crash(2)  # and the machine of n1 with it
+    world.run_until(lambda: attribute(world, "n1", "colour") is attribute(world, "n2", "colour") is None, 60)
 
 
 def test_failed_monitor_counts_and_moves() -> None:

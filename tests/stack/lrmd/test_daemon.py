@@ -132,6 +132,14 @@ async def test_running_recurring_operation_can_be_cancelled(settings: NodeSettin
         assert (await bench.do("hang", "stop")).exec_rc == 0
 
 
+async def test_metadata_of_several_agents_at_once(settings: NodeSettings) -> None:
+    """None is lost while the first one connects."""
+    async with serving(settings) as bench:
+        kinds = ("Dummy", "Stateful", "Dummy")
+        texts = await asyncio.gather(*(bench.client.metadata("ocf", "pacemaker", kind) for kind in kinds))
+        assert all("<resource-agent" in text for text in texts)
+
+
 async def test_metadata_over_the_wire(settings: NodeSettings) -> None:
     async with serving(settings) as bench:
         assert '<parameter name="fake"' in await bench.client.metadata("ocf", "pacemaker", "Dummy")

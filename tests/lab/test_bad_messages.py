@@ -1,4 +1,6 @@
-"""The same wrong messages for the real daemons and for ours. `python -m tests.lab.test_bad_messages` records anew.
+"""The same wrong messages for the real daemons and for ours.
+
+`python -m tests.lab.test_bad_messages [SERVICE…]` records anew what the real ones say.
 
 Pass criterion: the real ones say what `verdicts.json` has recorded of them, ours the same but for the differences that
 `variations.py` names with their reason; both serve a good client afterwards, and refuse a stranger alike.
@@ -7,6 +9,7 @@ Pass criterion: the real ones say what `verdicts.json` has recorded of them, our
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,8 +84,8 @@ def test_users(node: Host, words: tuple[str, ...], stranger: int, member: int) -
 
 
 if __name__ == "__main__":
-    found = {}
-    for name in variations.SERVICES:  # each on a cluster of its own: some daemons end of it, and others with them
+    found = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
+    for name in sys.argv[1:] or variations.SERVICES:
         peerlab.down()
         found[name] = ask(up("theirs"), name, "--alone")
         RECORDED.write_text(json.dumps(found, indent=0) + "\n")

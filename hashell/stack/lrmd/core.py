@@ -223,12 +223,15 @@ class Executor:
     # --- operations
 
     def _exec(self, request: _Request) -> list[Effect]:
+        rsc = protocol.find(request.element, "lrmd_rsc")
+        if rsc is None or not rsc.get("lrmd_rsc_id"):
+            return [self._reply(request, -protocol.EINVAL)]
+        resource = self._named(request)
+        if resource is None:
+            return [self._reply(request, -protocol.ENODEV)]
         wanted = protocol.read_exec(request.element)
         if wanted is None:
             return [self._reply(request, -protocol.EINVAL)]
-        resource = self._resources.get(wanted.resource)
-        if resource is None:
-            return [self._reply(request, -protocol.ENODEV)]
         op = Operation(
             serial=self._serial + 1,
             call_id=request.call_id,
@@ -369,12 +372,15 @@ class Executor:
         return effects + self._report(resource, op, op.change_time)
 
     def _cancel(self, request: _Request) -> list[Effect]:
+        rsc = protocol.find(request.element, "lrmd_rsc")
+        if rsc is None or not rsc.get("lrmd_rsc_id"):
+            return [self._reply(request, -protocol.EINVAL)]
+        resource = self._named(request)
+        if resource is None:
+            return [self._reply(request, -protocol.ENODEV)]
         wanted = protocol.read_exec(request.element)
         if wanted is None:
             return [self._reply(request, -protocol.EINVAL)]
-        resource = self._resources.get(wanted.resource)
-        if resource is None:
-            return [self._reply(request, -protocol.ENODEV)]
         for op in resource.operations():
             if op.cancelled or not op.matches(wanted.action, wanted.interval_ms):
                 continue

@@ -193,7 +193,10 @@ class Executor:
     def _unregister(self, request: _Request) -> list[Effect]:
         resource = self._named(request)
         if resource is None:
-            return [self._reply(request, -protocol.ENODEV)]
+            # What is not there is gone: the original says so, too, if only it is told what.
+            rsc = protocol.find(request.element, "lrmd_rsc")
+            named = rsc is not None and rsc.get("lrmd_rsc_id")
+            return [self._reply(request, 0 if named else -protocol.ENODEV)]
         rc = -protocol.EINPROGRESS if resource.active else 0
         del self._resources[resource.id]
         effects = self._abandon(resource)

@@ -193,7 +193,10 @@ class Executor:
     def _unregister(self, request: _Request) -> list[Effect]:
         resource = self._named(request)
         if resource is None:
-            return [self._reply(request, -protocol.ENODEV)]
+            # What is not there is gone: the original says so, too, if only it is told what.
+            rsc = protocol.find(request.element, "lrmd_rsc")
+            named = rsc is not None and rsc.get("lrmd_rsc_id")
+            return [self._reply(request, 0 if named else -protocol.ENODEV)]
         rc = -protocol.EINPROGRESS if resource.active else 0
         del self._resources[resource.id]
         effects = self._abandon(resource)
@@ -223,12 +226,15 @@ class Executor:
     # --- operations
 
     def _exec(self, request: _Request) -> list[Effect]:
+        rsc = protocol.find(request.element, "lrmd_rsc")
+        if rsc is None or not rsc.get("lrmd_rsc_id"):
+            return [self._reply(request, -protocol.EINVAL)]
+        resource = self._named(request)
+        if resource is None:
+            return [self._reply(request, -protocol.ENODEV)]
         wanted = protocol.read_exec(request.element)
         if wanted is None:
             return [self._reply(request, -protocol.EINVAL)]
-        resource = self._resources.get(wanted.resource)
-        if resource is None:
-            return [self._reply(request, -protocol.ENODEV)]
         op = Operation(
             serial=self._serial + 1,
             call_id=request.call_id,
@@ -369,12 +375,15 @@ class Executor:
         return effects + self._report(resource, op, op.change_time)
 
     def _cancel(self, request: _Request) -> list[Effect]:
+        rsc = protocol.find(request.element, "lrmd_rsc")
+        if rsc is None or not rsc.get("lrmd_rsc_id"):
+            return [self._reply(request, -protocol.EINVAL)]
+        resource = self._named(request)
+        if resource is None:
+            return [self._reply(request, -protocol.ENODEV)]
         wanted = protocol.read_exec(request.element)
         if wanted is None:
             return [self._reply(request, -protocol.EINVAL)]
-        resource = self._resources.get(wanted.resource)
-        if resource is None:
-            return [self._reply(request, -protocol.ENODEV)]
         for op in resource.operations():
             if op.cancelled or not op.matches(wanted.action, wanted.interval_ms):
                 continue

@@ -176,7 +176,8 @@ class Fencer:
         level = merging.read_level(data) if data is not None else None
         outcome = SUCCESS
         if level is None:
-            outcome = Outcome(ExecStatus.INVALID, 2, "A level needs a target and an index")
+            rc = 2 if data is not None else _UNKNOWN
+            outcome = Outcome(ExecStatus.INVALID, rc, "A level needs a target and an index")
         elif op == "st_level_remove":
             self.topology.remove(level[0], level[1])
         elif not self.topology.add(*level):
@@ -201,7 +202,10 @@ class Fencer:
 
     def _execute(self, client: Caller, call: Call, at: Moment) -> list[Effect]:
         data = find_data(call.element, "st_device_id")
-        action = (data.get("st_device_action") or "monitor") if data is not None else "monitor"
+        if data is None:
+            outcome = Outcome(ExecStatus.INVALID, _UNKNOWN, "An action needs a device to do it")
+            return [self._answer(call, protocol.reply(call.element, outcome))]
+        action = data.get("st_device_action") or "monitor"
         if action in FENCING_ACTIONS and not client.privileged:
             return [self._answer(call, protocol.execution_reply(call.element, "", _DENIED))]
 
@@ -215,7 +219,8 @@ class Fencer:
         target = (data.get("st_target") or "") if data is not None else ""
         action = (data.get("st_device_action") or "") if data is not None else ""
         if data is None or not target or action not in FENCING_ACTIONS:
-            outcome = Outcome(ExecStatus.INVALID, 2, "Fencing needs a target and one of off, reboot, on")
+            rc = 2 if data is not None and target else _UNKNOWN
+            outcome = Outcome(ExecStatus.INVALID, rc, "Fencing needs a target and one of off, reboot, on")
             return [self._answer(call, protocol.reply(call.element, outcome))]
         if call.options & CallOption.NODEID:
             target = next((name for name, ident in self.nodeids.items() if ident == target), target)

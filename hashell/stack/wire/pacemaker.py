@@ -200,7 +200,7 @@ class PacemakerServer:
         else:
             ident, _size, _error, _plain, _packed, flags, _version = pcmkframe.HEADER.unpack_from(message)
         client._answered = None
-        tag = "nack" if self.service.startswith("cib_") else "ack"
+        tag = "nack" if self.service.startswith("cib_") or self.service == "stonith-ng" else "ack"
         client.ack(Request(ident, flags, etree.Element("unreadable")), ExitCode.PROTOCOL, tag=tag)
 
 

@@ -94,7 +94,7 @@ def sample(service: str, name: str) -> etree._Element:
 
 
 _RSC_OP = (
-    '<rsc_op transition-key="1:0:0:xxxxxxxx-xrsc-opxx-xcrm-resourcexxxx" on_node="nowhere"><primitive id="absent" '
+    '<rsc_op transition-key="1:0:0:xxxxxxxx-xrsc-opxx-xcrm-resourcexxxx" on_node="nowhere"><primitive id="nothing" '
     'class="ocf" provider="pacemaker" type="Dummy"/><attributes crm_feature_set="3.20.0" CRM_meta_timeout="60000"/>'
     "</rsc_op>"
 )
@@ -151,7 +151,7 @@ def _executor_sample(name: str) -> str:
     elif name == "lrmd_rsc_register":
         data = '<lrmd_rsc lrmd_rsc_id="absent" lrmd_class="ocf" lrmd_provider="pacemaker" lrmd_type=""/>'
     else:
-        data = ('<lrmd_rsc lrmd_origin="nobody" lrmd_rsc_id="absent" lrmd_rsc_action="monitor" lrmd_rsc_interval="0" '
+        data = ('<lrmd_rsc lrmd_origin="nobody" lrmd_rsc_id="unknown" lrmd_rsc_action="monitor" lrmd_rsc_interval="0" '
                 'lrmd_timeout="1000" lrmd_rsc_start_delay="0" lrmd_rsc_userdata_str="1:0:0:x"><attributes fake="1"/>'
                 "</lrmd_rsc>")  # fmt: skip
     return (f'<lrmd_command t="lrmd" lrmd_op="{name}" lrmd_callid="1" lrmd_callopt="0" lrmd_timeout="1000">'
@@ -286,7 +286,15 @@ class Asker(IpcClient):
         return self.number
 
     async def settle(self, numbers: list[int]) -> None:
-        """Wait until a request that every daemon answers has been answered, and until no more comes."""
+        """Wait until a request that every daemon answers has been answered, and until no more comes.
+
+        The original's CIB manager answers what went through the group with the number of the newest request, so that
+        one which stands alone is waited for first.
+        """
+        patience = time.monotonic() + _QUIET
+        while len(numbers) == 1 and numbers[0] not in self.answers and time.monotonic() < patience:
+            await asyncio.sleep(0.005)
+            self._drain_responses()
         last = self.put(_good(self.service))
         deadline = time.monotonic() + _PATIENCE
         before = -1
@@ -316,16 +324,15 @@ async def ask_all(
     """Send every message of a service; label to verdict, which is `lost` where the connection was ended.
 
     With `alone` only what is compared, and each on a connection of its own: for daemons that may die of it. `every`
-    leaves out all but every nth of the rest.
+    leaves out all but every nth.
     """
     found: dict[str, str] = {}
-    right, absurd = [], []
-    for one in messages(service):
-        (right if compared(one.label) else absurd).append(one)
-    asked = right if alone else right + absurd[::every]
+    asked = [one for one in messages(service) if compared(one.label) or not alone][::every]
+    # Without a call id of its own a request cannot be told from the others of its client.
+    nameless = [one for one in asked if one.label.endswith("cib_callid missing")]
+    asked = [one for one in asked if one not in nameless]
     batch = 1 if alone else _BATCH
-    for start in range(0, len(asked), batch):
-        part = asked[start : start + batch]
+    for part in [*([one] for one in nameless), *(asked[n : n + batch] for n in range(0, len(asked), batch))]:
         answers = await _ask(settings, service, part)
         if answers is None:
             for one in part if len(part) > 1 else ():
@@ -347,7 +354,9 @@ async def _ask(settings: NodeSettings, service: str, part: list[Message]) -> dic
         return None
     numbers: list[int] = []
     with contextlib.suppress(OSError):
-        numbers = [asker.put(one.text) for one in part]
+        # What goes through the group is answered by its call id: of several that wait each needs its own.
+        texts = [one.text.replace(b'cib_callid="3"', b'cib_callid="%d"' % n) for n, one in enumerate(part, 3)]
+        numbers = [asker.put(text) for text in texts]
         await asker.settle(numbers)
     alive = asker.connected and len(numbers) == len(part)
     await asker.close()
@@ -356,9 +365,36 @@ async def _ask(settings: NodeSettings, service: str, part: list[Message]) -> dic
     return {one.label: verdict(service, asker.answers.get(n)) for one, n in zip(part, numbers, strict=True)}
 
 
-#: Where ours answers otherwise than the original on purpose: service, pattern of labels, what the original says, what
-#: ours says, why. Empty strings are no answer.
-DIFFERENT: tuple[tuple[str, str, str, str, str], ...] = ()
+#: Where ours answers otherwise than the original on purpose: patterns of service, label, what the original says and
+#: what ours says, and why. Empty strings are no answer.
+_TOLD = "whoever waits is told, where the original lets it wait until its time is over"
+_STRICT = "what could never work is refused at once"
+DIFFERENT: tuple[tuple[str, str, str, str, str], ...] = (
+    (".*", "deep", "n?ack 76|", ".*", "the original reads 256 levels; ours reads more and finds no request in them"),
+    ("cib_r[ow]", "cib_ismaster: .*", "cib (-1|0)", "cib (-1|0)", "chance decides which node is the DC"),
+    ("cib_rw", "cib_create: rsc_location id missing", "cib -203", "cib -17", "any that is there is taken for it"),
+    ("cib_r[ow]", "unknown type", "", "cib -95", _TOLD),
+    ("attrd", ".*task missing|unknown type", "", "ack 2", _TOLD),
+    ("attrd", "query: .* attr_name missing", "", "query", _TOLD),
+    ("cib_rw", "cib_create: rsc_location (rsc|node|score) missing", "cib -203", "cib 0",
+     "our CIB manager checks names, ids and references; what has to stand together the shell checks before a commit"),
+    ("cib_rw", "cib_apply_diff: (cib_calldata|diff) missing", "cib 0", "cib -22", f"no patch: {_STRICT}"),
+    ("cib_rw", "cib_apply_diff: source( epoch)? missing", "cib 0", "cib -205", f"a patch from nowhere: {_STRICT}"),
+    ("cib_rw", "cib_apply_diff: diff format missing", "cib -22", "cib -217", "the code says what is wrong"),
+    ("cib_r[ow]", "cib_upgrade: .*", "", "cib -211", _TOLD),
+    ("lrmd", "[^:]*", "", "ack 76", _TOLD),
+    ("stonith-ng", ".* st_op missing", "", "fencer 9 76", _TOLD),
+    ("lrmd", "lrmd_rsc_metadata: .*", "executor -95", "executor -22", "a request that only ours has"),
+    ("lrmd", "lrmd_rsc_register: .*", "executor 0", "executor -22", f"no class or type: {_STRICT}"),
+    ("lrmd", "lrmd_rsc_cancel: .* lrmd_rsc_action missing", "executor -22", "executor -19", "no such resource, either"),
+    ("lrmd", "lrmd_alert_exec: .*", "executor 0", "executor -22", f"no absolute path: {_STRICT}"),
+    ("stonith-ng", "st_fence: .*", "fencer 10 1", "fencer 9 2", f"no action of fencing: {_STRICT}"),
+    ("stonith-ng", "st_device_register: .*", "fencer 0 0", "fencer 9 2", f"no agent: {_STRICT}"),
+    ("stonith-ng", "st_device_register: .*", "fencer 4 1", "fencer 9 2", "no device: invalid rather than failed"),
+    ("stonith-ng", "st_level_add: fencing-level devices missing", "fencer 0 0", "fencer 9 2", f"no devices: {_STRICT}"),
+    ("stonith-ng", "st_level_remove: .* target missing", "fencer 0 0", "fencer 9 2", f"no target: {_STRICT}"),
+    ("stonith-ng", "st_level_add: fencing-level id missing", "fencer 9 2", "fencer 0 0", "nothing needs the id"),
+)  # fmt: skip
 
 
 #: Labels of messages after which the original hangs up, by service: who does not introduce itself as it should.
@@ -381,7 +417,8 @@ def differences(service: str, ours: dict[str, str], theirs: dict[str, str]) -> d
 
 def _on_purpose(service: str, label: str, theirs: str, ours: str) -> bool:
     return any(
-        re.fullmatch(where, service) and re.fullmatch(pattern, label) and (first, second) == (theirs, ours)
+        re.fullmatch(where, service) and re.fullmatch(pattern, label)
+        and re.fullmatch(first, theirs) and re.fullmatch(second, ours)
         for where, pattern, first, second, _why in DIFFERENT
     )
 

@@ -447,7 +447,7 @@ def test_unprivileged_and_malformed_requests() -> None:
     answer = bus.result(client)
     assert (*status(answer), answer.get("st_rc")) == ("9", "76", "-71")
     bus.fence(client, "", "off")
-    assert status(bus.result(client)) == ("9", "2")
+    assert status(bus.result(client)) == ("9", "76")
     bus.fence(client, "n1", "explode")
     assert status(bus.result(client)) == ("9", "2")
     bus.ask(client, CALL.format("st_execute", 0, '<st_calldata><st_device_id st_device_id="F" st_device_action="list"/>'

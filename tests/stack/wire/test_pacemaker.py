@@ -169,7 +169,7 @@ async def test_proxied_client_gets_everything_as_events(daemon):
 
 
 @pytest.mark.parametrize(
-    ("service", "tag"), [("crmd", b"ack"), ("attrd", b"ack"), ("cib_rw", b"nack"), ("stonith-ng", b"ack")]
+    ("service", "tag"), [("crmd", b"ack"), ("attrd", b"ack"), ("cib_rw", b"nack"), ("stonith-ng", b"nack")]
 )
 @pytest.mark.parametrize(
     "message",

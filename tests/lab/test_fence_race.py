@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab import peerlab
 from tests.lab.fencing import is_on, isolate, mon
 from tests.lab.oracle import uptime
 from tests.lab.peerlab import Host, wait_for
@@ -38,6 +39,7 @@ def pair(request: pytest.FixtureRequest, lab: None) -> Iterator[tuple[TroubledLa
         wait_for("resources and devices started", lambda: mon(troubled.hosts[0]).count("Started node") == 4)
         troubled.verify()
         yield troubled, request.param
+    peerlab.down()
 
 
 def _fenced(troubled: TroubledLab) -> Host | None:

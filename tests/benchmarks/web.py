@@ -68,6 +68,8 @@ class Stack:
 
 def _equip_ours(host: Host) -> None:
     shutil.copytree(peerlab.library_layer(), host.root, symlinks=True, dirs_exist_ok=True)
+    # As pip does when it installs.
+    host.run("python3", "-m", "compileall", "-q", peerlab.HOST_LIB, timeout=300)
     unit = (peerlab.REPO / "systemd" / "hashelld.service").read_text()
     host.write("/etc/systemd/system/hashelld.service", unit)
     host.run("systemctl", "daemon-reload", check=True)
@@ -120,11 +122,11 @@ class Cluster:
     def idle(self, online: int = NODES) -> bool:
         """Whether the DC of the first host that is reached has nothing to do, with so many nodes online."""
         host = next(h for h in self.hosts if (HOME / "nodes" / str(h.number) / "init.pid").exists() and not _cut(h))
-        found = re.search(r"is: (\S+)", host.run("crmadmin", "-D").stdout)
-        if not found or "S_IDLE" not in host.run("crmadmin", "-S", found[1]).stdout:
+        text = host.run("crm_mon", "-1").stdout
+        dc, names = re.search(r"Current DC: (node\d)", text), re.search(r"Online: \[ (.*?) \]", text)
+        if not dc or not names or len(names[1].split()) != online:
             return False
-        names = re.search(r"Online: \[ (.*?) \]", host.run("crm_mon", "-1").stdout)
-        return bool(names) and len(names[1].split()) == online
+        return "S_IDLE" in host.run("crmadmin", "-S", dc[1]).stdout
 
     def settle(self, online: int = NODES, seconds: float = 300) -> float:
         """Wait until the cluster has been idle for a while; when that began (time.monotonic)."""

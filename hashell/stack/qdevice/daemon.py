@@ -24,6 +24,7 @@ NAME = "Qdevice"
 _WAIT = 60.0
 TRACK_ALL = cmap.TRACK_ADD | cmap.TRACK_DELETE | cmap.TRACK_MODIFY | cmap.TRACK_PREFIX
 _ALIAS = "Qnetd Server"
+_MODEL = "quorum.device.model"
 
 log = logging.getLogger("qdevice")
 
@@ -82,7 +83,7 @@ class QdeviceHost:
     def __init__(self, settings: NodeSettings) -> None:
         self.lost = asyncio.Event()
         self.core: Qdevice | None = None
-        self.cmap = CmapClient(settings, on_notify=self._nodelist_changed, on_lost=self.lost.set)
+        self.cmap = CmapClient(settings, on_notify=self._changed, on_lost=self.lost.set)
         self.votes = VotequorumClient(settings, on_event=self._event, on_lost=self.lost.set)
         self.cfg = CfgClient(settings)
         self.timers = TimerTable(lambda name: self.perform(self._core().timer(name)))
@@ -95,10 +96,16 @@ class QdeviceHost:
         assert self.core is not None
         return self.core
 
-    async def start(self) -> None:
-        """Register with votequorum and look for the server. Raises HashellError, IpcError, CorosyncError."""
+    async def start(self) -> bool:
+        """Register with votequorum and look for the server; False when no device is configured any more.
+
+        Raises HashellError, IpcError, CorosyncError.
+        """
         for client in (self.cmap, self.votes, self.cfg):
             await client.connect(_WAIT)
+        if await self.cmap.get(_MODEL) is None:
+            log.log(log_level("notice"), "there is no quorum device in corosync.conf any more")
+            return False
         config = await read_config(self.cmap, await self.cfg.local_nodeid())
         await self.cfg.close()
         self.core = Qdevice(config)
@@ -109,7 +116,9 @@ class QdeviceHost:
         while self._ring is None:
             await asyncio.sleep(0.05)
         await self.cmap.track("nodelist.", TRACK_ALL)
+        await self.cmap.track(_MODEL, cmap.TRACK_DELETE)
         self.perform(self.core.start())
+        return True
 
     async def stop(self) -> None:
         self.timers.cancel_all()
@@ -138,8 +147,12 @@ class QdeviceHost:
         elif isinstance(event, votequorum.QuorumEvent):
             self.perform(core.quorum(bool(event.quorate), event.nodes))
 
-    def _nodelist_changed(self, change: cmap.Notify) -> None:
-        self._run(self._read_nodes())
+    def _changed(self, change: cmap.Notify) -> None:
+        """A node came or went, or the device was taken out: then the next start of this daemon sees that."""
+        if change.name.rstrip(b"\0") == _MODEL.encode():
+            self.lost.set()
+        else:
+            self._run(self._read_nodes())
 
     async def _read_nodes(self) -> None:
         try:
@@ -232,7 +245,9 @@ class QdeviceHost:
 async def main(settings: NodeSettings, stop: asyncio.Event) -> int:
     """Run until `stop` is set or the ring is lost; the exit code. Raises HashellError when it cannot start."""
     host = QdeviceHost(settings)
-    await host.start()
+    if not await host.start():
+        await host.stop()
+        return 0
     waiting = [asyncio.ensure_future(e.wait()) for e in (stop, host.lost)]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:

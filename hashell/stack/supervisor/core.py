@@ -155,6 +155,9 @@ class Supervisor:
         if name == MEMBERSHIP and code == ExitCode.OK:
             # Somebody shut the ring down in order (corosync-cfgtool -H); a failure would have another code.
             return [*effects, LogLine("notice", "membership was shut down: the node stops")] + self.stop()
+        if name == QDEVICE.name and code == ExitCode.OK and not self.ring_lost:
+            # A device that is not configured any more; one that comes is put into force by the next start.
+            return effects
         hopeless = bool(words) and code > 0 and not (name == MEMBERSHIP and self.served)
         if code == ExitCode.FATAL or hopeless:
             return effects + self.stop(exit_code=code)
@@ -260,7 +263,7 @@ class Supervisor:
 
     def _log_exit(self, name: str, code: int, words: str) -> LogLine:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        expected = self.phase is Phase.STOPPING and code <= 0
+        expected = (self.phase is Phase.STOPPING and code <= 0) or (name == QDEVICE.name and code == ExitCode.OK)
         return LogLine("info" if expected else "error", f"{name} {how}" + (f": {words}" if words else ""))
 
     def check_invariants(self) -> None:

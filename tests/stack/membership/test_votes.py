@@ -183,6 +183,23 @@ def test_a_quorum_device_votes() -> None:
     assert not v.quorate(1), "a device that is not heard of any more does not vote"
 
 
+def test_a_device_that_is_taken_out_while_it_votes() -> None:
+    v = Votes(2, expected=3, device=DeviceConfig(votes=1))
+    node = v.net.node(1)
+    votes = node.votes
+    assert votes
+    v.net.do(1, lambda x: x.call(lambda: votes.device_register("Qdevice")))
+    v.net.do(1, lambda x: x.call(lambda: votes.device_poll("Qdevice", True, votes.ring)))
+    v.net.run(0.3)
+    assert votes.total_votes() == 3
+    v.net.do(1, lambda x: x.call(lambda: votes.reload(replace(votes.config, expected=2, device=None))))
+    v.net.run(0.3)
+    assert votes.total_votes() == 2 and v.quorate(1)
+    for late in (lambda: votes.device_poll("Qdevice", True, votes.ring), lambda: votes.device_register("Qdevice")):
+        with pytest.raises(Refused):
+            late()
+
+
 def test_events_come_in_order_after_the_membership() -> None:
     v = Votes(3)
     v.effects.clear()

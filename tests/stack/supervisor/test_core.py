@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hashell.stack.effects import CancelTimer, LogLine, SetTimer
 from hashell.stack.supervisor.core import (
     DAEMONS,
+    QDEVICE,
     RESPAWN_LIMIT,
+    DaemonSpec,
     Finish,
     Kill,
     Panic,
@@ -27,8 +29,8 @@ NAMES = [spec.name for spec in DAEMONS]
 class Node:
     """Carries the effects out on imaginary processes in virtual time."""
 
-    def __init__(self) -> None:
-        self.core = Supervisor()
+    def __init__(self, *specs: DaemonSpec) -> None:
+        self.core = Supervisor(specs or DAEMONS)
         self.now = 0.0
         self.pids = itertools.count(100)
         self.timers: dict[str, float] = {}
@@ -246,3 +248,11 @@ def test_any_history_ends_with_everything_stopped(history, finally_stop):
                         node.exit(name, 102)
             node.run_timers(15.0)
         assert node.running() == NAMES
+
+
+def test_a_quorum_device_that_is_not_configured_any_more_stays_away() -> None:
+    node = Node(DAEMONS[0], QDEVICE, *DAEMONS[1:])
+    assert node.exit(QDEVICE.name, 1) == [f"+{QDEVICE.name}"]
+    assert node.exit(QDEVICE.name, 0) == [] and node.core.phase is Phase.RUNNING
+    node.run_timers(60)
+    assert not node.core.children[QDEVICE.name].pid

@@ -358,6 +358,8 @@ class VoteQuorum:
 
     def reload(self, config: VoteConfig) -> None:
         """Adopt what may change at run time: votes, expected votes, two_node, the device."""
+        if config.device is None and self.us.flags & Flag.QDEVICE_REGISTERED:
+            self.device_unregister(self.device_name)
         votes, expected = config.votes != self.us.votes, config.expected != self.config.expected
         self.config = config
         self.two_node = config.two_node and not config.auto_tie_breaker

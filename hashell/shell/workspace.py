@@ -36,7 +36,7 @@ class Workspace:
         self._start: bytes | None = None  #: the text of the working copy when it was read; made when first compared
         self._base: etree._Element
         self._earlier: list[etree._Element] = []
-        self._planned = b""
+        self._planned = self._refused = b""
         #: A container that a script wanted and that was refused: what depends on it would be half a configuration.
         self.incomplete = ""
         self.reload()
@@ -153,6 +153,7 @@ class Workspace:
         """
         if not self.pending:
             return False
+        self._refused = _text(self.config)
         self._approve(force)
         cluster = self.session.cluster()
         old, new = copy.deepcopy(self._base), self.config.snapshot()
@@ -160,9 +161,15 @@ class Workspace:
             self.session.run(cluster.replace(new))
         else:
             self._commit(old, new)
+        self._refused = b""
         if not last:
             self.reload()
         return True
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether these very changes were to be committed before, in vain."""
+        return self._refused == _text(self.config)
 
     def _commit(self, old: etree._Element, new: etree._Element) -> None:
         """Commit; changes that others made meanwhile survive if they do not touch ours. Raises HashellError."""

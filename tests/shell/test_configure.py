@@ -170,3 +170,14 @@ def test_a_script_that_ends_with_a_plan_changes_nothing(hashell: Hashell, cib_fi
     assert result.code == 0 and b'id="planned"' in cib_file.read_bytes()
     result = hashell("configure", stdin="delete planned\ncommit --plan\nprimitive more ocf:pacemaker:Dummy\n")
     assert b'id="more"' in cib_file.read_bytes() and b'id="planned"' not in cib_file.read_bytes()
+
+
+def test_a_commit_that_was_refused_is_tried_again_at_the_end_only_after_a_change(hashell: Hashell,
+                                                                               cib_file: Path) -> None:
+    before = cib_file.read_text()
+    lines = "configure\nprimitive a Dummy\nprimitive q ocf:nope:Nope\ncommit\n"
+    refused = hashell(stdin=lines)
+    assert refused.code == 1 and refused.err.count("ocf:nope:Nope") == 1 and refused.err.count("nothing was") == 1
+    assert cib_file.read_text() == before
+    assert hashell(stdin=lines + "delete q\n").code == 1
+    assert '"a"' in cib_file.read_text() and '"q"' not in cib_file.read_text()

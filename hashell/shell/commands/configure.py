@@ -274,6 +274,9 @@ def leave(session: Session) -> bool:
         if answer == "n":
             session.drop_workspace()
             return True
+    elif session.workspace.was_refused:
+        session.drop_workspace()  # the refusal was said, and gave the script its exit code
+        return True
     elif session.workspace.only_planned:
         session.note("nothing was committed: the last word was `commit --plan`; a `commit` after it makes the change")
         session.drop_workspace()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from typing import ClassVar, cast
 
 import pytest
 
 from hashell.model.diagnostics import HashellError
-from hashell.shell.commands.machines import unit_text
+from hashell.shell.commands.machines import prepare, unit_text
 from hashell.shell.commands.ringconf import checked
 from hashell.shell.commands.setup import cluster_in
 from hashell.shell.commands.setupoptions import is_own, parse_options
 from hashell.shell.corosynctext import CorosyncText, new_text
+from hashell.shell.hosts import Host
+from hashell.shell.session import Session
+from hashell.stack.settings import NodeSettings
 
 REPO = Path(__file__).resolve().parents[2]
 TWO = {"node1": "192.0.2.11", "node2": "192.0.2.12"}
@@ -20,6 +25,54 @@ DEVICE = {"host": "192.0.2.14", "algorithm": "ffsplit", "tls": "off"}
 
 def test_the_unit_is_the_one_that_is_shipped() -> None:
     assert unit_text("/usr/local/bin/hashelld") == (REPO / "systemd" / "hashelld.service").read_text()
+
+
+class Machine(Host):
+    """A machine elsewhere that answers each command by its beginning."""
+
+    answers: ClassVar[dict[str, tuple[int, bytes]]] = {}
+    written: ClassVar[dict[str, bytes]] = {}
+
+    def run(self, command: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        code, said = next((a for begin, a in self.answers.items() if command.startswith(begin)), (0, b""))
+        return subprocess.CompletedProcess(command, code, said, b"groupadd: not found\n" if code else b"")
+
+    def write(self, path: Path, data: bytes, mode: int = 0o644) -> None:
+        self.written[str(path)] = data
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+def prepared(**answers: tuple[int, bytes]) -> tuple[list[str], dict[str, bytes]]:
+    machine, notes = Machine("node7", NodeSettings()), Notes()
+    machine.answers.clear()
+    machine.answers.update({"getent": (0, b""), "command -v": (0, b"/opt/bin/hashelld\n"), **answers})
+    machine.written.clear()
+    prepare(cast(Session, notes), machine)
+    return notes.told, dict(machine.written)
+
+
+def test_a_bare_machine_gets_its_users_and_its_unit() -> None:
+    told, written = prepared(getent=(0, b"group haclient\nuser hacluster\n"))
+    assert told == ["node7: made group haclient, user hacluster, unit hashelld.service"]
+    assert written == {"/etc/systemd/system/hashelld.service": unit_text("/opt/bin/hashelld").encode()}
+
+
+def test_a_machine_that_has_all_is_left_alone() -> None:
+    assert prepared(test=(1, b"")) == ([], {})
+
+
+def test_users_that_cannot_be_made_are_asked_for() -> None:
+    with pytest.raises(HashellError) as caught:
+        prepared(getent=(127, b""))
+    assert "node7: user hacluster cannot be made: groupadd: not found" in str(caught.value)
+    assert "groupadd -r haclient" in str(caught.value)
 
 
 @pytest.mark.parametrize(("words", "message"), [

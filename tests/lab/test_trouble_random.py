@@ -41,7 +41,10 @@ def _kill_daemons(cluster: TroubledLab, victim: Host, dice: random.Random) -> No
 def _kill_everywhere(cluster: TroubledLab, _victim: Host, dice: random.Random) -> None:
     daemon = dice.choice([name for name in DAEMONS if name != "membership"])
     for host in cluster.hosts:
-        cluster.kill_daemon(host, daemon)
+        # A host may be without power, or lose it just now.
+        pid = cluster.pid(host, daemon) if cluster.is_up(host) else ""
+        if pid:
+            host.run("kill", "-9", pid)
 
 
 def _lose_power(cluster: TroubledLab, victim: Host, _dice: random.Random) -> None:

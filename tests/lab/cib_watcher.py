@@ -2,7 +2,8 @@
 
 Words: the folder of the diary `cib`, and the name of the node. Changes are made while the file `write` stands there;
 each sets a property of its own in the set `lab`. Lines of the diary: uptime, then `life` (connected to a CIB manager),
-`version ADMIN_EPOCH.EPOCH.NUM_UPDATES`, `acknowledged ID` or `refused ID REASON`.
+`version ADMIN_EPOCH.EPOCH.NUM_UPDATES`, `acknowledged ID`, `refused ID REASON` or, for what was acknowledged in a
+partition without quorum, `alone ID`: nobody promises that it survives the meeting with the majority.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from hashell.model.document import CallOption
 from hashell.model.version import CibVersion
 from hashell.stack.settings import NodeSettings
 from hashell.stack.wire.cibclient import CibClient, CibError
+from hashell.stack.wire.corosync.clients import CorosyncError, QuorumClient
 from hashell.stack.wire.ipcclient import IpcError
 
 
@@ -69,7 +71,20 @@ class Watcher:
         except (IpcError, CibError, TimeoutError) as error:
             self._note("refused", ident, error)
         else:
-            self._note("acknowledged", ident)
+            self._note("acknowledged" if await _quorate() else "alone", ident)
+
+
+async def _quorate() -> bool:
+    """Whether this node is of a partition with quorum; without a ring daemon it is of none."""
+    client = QuorumClient(NodeSettings(), on_notification=lambda _: None)
+    try:
+        await client.connect()
+        await client.type()
+        return await client.quorate()
+    except (IpcError, CorosyncError, TimeoutError):
+        return False
+    finally:
+        await client.close()
 
 
 if __name__ == "__main__":

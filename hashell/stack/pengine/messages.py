@@ -38,6 +38,10 @@ _WORDING: dict[str, tuple[str, str]] = {
     "constraint": ("Constraint {id} is ignored: {value}", "correct or remove it"),
     "fencing-level": ("Fencing level {id} is ignored: {value}", "correct the level"),
     "discovery": ("Node {id}: resource-discovery-enabled is not supported there", "use location constraints"),
+    "unclean": (
+        "Node {name} is unclean and nobody may fence it, so what it may run is started nowhere else",
+        "regain quorum, or enable fencing and define a device; only if it is certainly off: node clearstate",
+    ),
     "failed": ("Failure of {name} of {id} on {value}", "see the failed actions of the status"),
 }
 

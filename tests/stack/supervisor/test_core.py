@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashell.stack.effects import CancelTimer, LogLine, SetTimer
@@ -219,6 +219,7 @@ EVENT = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(EVENT, max_size=60), st.booleans())
 def test_any_history_ends_with_everything_stopped(history, finally_stop):
     node = Node()

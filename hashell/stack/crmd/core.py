@@ -373,7 +373,7 @@ class Controller:
             "RECOVER": lambda _: self._recover(),
             "DC_TIMER_STOP": lambda _: self.ctx.emit(CancelTimer("dc-deadtime")),
             "DC_TIMER_START": lambda _: self.ctx.emit(SetTimer("dc-deadtime", self._dc_wait())),
-            "CL_JOIN_QUERY": lambda _: self.joiner.announce_later(),
+            "CL_JOIN_QUERY": lambda _: self.joiner.begin(),
             "CL_JOIN_ANNOUNCE": lambda _: self.joiner.announce(),
             "CL_JOIN_REQUEST": self.joiner.offered,
             "CL_JOIN_RESULT": self._join_answer,

@@ -262,8 +262,13 @@ class Joiner:
         self.executor = executor
         self._query = 0
 
-    def announce_later(self) -> None:
-        """Announce ourselves in a second, when the others have seen us come."""
+    def begin(self) -> None:
+        """Announce ourselves, at once and once more in a second.
+
+        The ring delivers our coming before whatever we send, so a DC of our kind can answer the first; the original
+        waits for a second because its daemons may have seen the message alone.
+        """
+        self.announce()
         self.ctx.emit(SetTimer(ANNOUNCE_TIMER, 1.0))
 
     def announce(self) -> None:

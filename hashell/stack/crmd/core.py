@@ -36,7 +36,7 @@ from hashell.stack.crmd.lrm import LocalExecutor
 from hashell.stack.crmd.members import Member, Membership
 from hashell.stack.crmd.office import QUORUM_TIMER, RETRY_TIMER, Office
 from hashell.stack.crmd.peers import JoinPhase
-from hashell.stack.crmd.routing import Router
+from hashell.stack.crmd.routing import HOLD_TIMER, Router
 from hashell.stack.crmd.startup import Startup
 from hashell.stack.crmd.transitioner import ACTION_TIMER, Transitioner
 from hashell.stack.effects import CancelTimer, Effect, SetTimer
@@ -250,6 +250,8 @@ class Controller:
             self.te.action_timeout(int(name.removeprefix(ACTION_TIMER)))
         elif name == ELECTION_TIMER:
             self.members.elected(self.election.timeout())
+        elif name == HOLD_TIMER:
+            self.router.still_held()
         elif name == ANNOUNCE_TIMER:
             if self.ctx.state is State.PEN:
                 self.joiner.announce()

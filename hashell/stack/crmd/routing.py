@@ -15,7 +15,11 @@ from hashell.stack.crmd.effects import AttrdUpdate
 from hashell.stack.crmd.fsa import State
 from hashell.stack.crmd.lrm import LocalExecutor
 from hashell.stack.crmd.transitioner import Transitioner
+from hashell.stack.effects import CancelTimer, SetTimer
 
+HOLD_TIMER = "hold"
+#: Seconds until a message to ourselves that has not come back is sent again.
+_HOLD_AGAIN = 5.0
 #: Messages that are inputs of the state machine: task and target system to input.
 _INPUTS: Final = {
     ("join_announce", "dc"): "NODE_JOIN",
@@ -168,14 +172,27 @@ class Router:
     def hold(self) -> None:
         """This process did not run for a while: begin nothing until the ring has told what happened meanwhile.
 
-        A message to ourselves comes back after all that the ring has for us, first of all that we were out of it.
+        A message to ourselves comes back after all that the ring has for us, first of all that we were out of it. It is
+        sent again until one comes back: a controller that waits for ever has nobody fenced.
         """
+        self._ask_the_ring(self.ctx.reference("noop", "crmd"))
+
+    def _ask_the_ring(self, reference: str) -> None:
         message = self.ctx.request("noop", "crmd", "crmd", to=self.ctx.name, origin="hold")
-        self.ctx.held = message.get("reference", "")
+        message.set("reference", reference)
+        self.ctx.held = reference
         self.ctx.send(message, to=self.ctx.name)
+        self.ctx.emit(SetTimer(HOLD_TIMER, _HOLD_AGAIN))
+
+    def still_held(self) -> None:
+        """Our message has not come back for a while."""
+        if self.ctx.held:
+            self.ctx.log("warning", f"the ring was not heard for {_HOLD_AGAIN:.0f} s: asking again")
+            self._ask_the_ring(self.ctx.held)  # any copy that comes back will do
 
     def _release(self) -> None:
         self.ctx.held = ""
+        self.ctx.emit(CancelTimer(HOLD_TIMER))
         postponed, self._postponed = self._postponed, []
         for message in postponed:
             self._dispatch(message)

@@ -240,6 +240,18 @@ def test_a_controller_that_did_not_run_begins_nothing_before_the_ring_was_heard(
     assert "a_start_0" in host.operations
 
 
+def test_what_asks_the_ring_after_a_pause_is_sent_again() -> None:
+    world = cluster(3, "a")
+    host = world.hosts[2]
+    sent, world.send_peer = world.send_peer, lambda *_: None  # type: ignore[method-assign]
+    host.do(lambda core: core.stalled(5.0, world.now))
+    world.send_peer = sent  # type: ignore[method-assign]
+    world.run(4)
+    assert host.core.ctx.held
+    world.run(2)
+    assert not host.core.ctx.held
+
+
 def test_an_order_from_before_the_pause_is_void_when_the_dc_has_changed() -> None:
     world = cluster(3, "a")
     host = world.hosts[2]

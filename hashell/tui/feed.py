@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
 from hashell.client.monitor.snapshot import Snapshot
@@ -35,6 +35,18 @@ class ShotSource(Protocol):
         """Return, with the reason, when the connection is gone."""
 
     async def close(self) -> None: ...
+
+
+async def first_end(*parts: Coroutine[None, None, str]) -> str:
+    """Run all parts until one ends, with that one's reason; the others are cancelled. Raises what it raises."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return str(next(iter(done)).result() or "")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Feed:
@@ -97,15 +109,7 @@ class Feed:
         self._changed.clear()
         source.on_change(self._changed.set)
         self.source = source
-        lost = asyncio.ensure_future(source.wait_lost())
-        tasks = [lost, asyncio.ensure_future(self._read(source)), asyncio.ensure_future(self._feel_pulse(source))]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return str(next(iter(done)).result() or "")
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return await first_end(source.wait_lost(), self._read(source), self._feel_pulse(source))
 
     async def _read(self, source: ShotSource) -> str:
         self._changed.set()

@@ -9,7 +9,7 @@ import sys
 
 from hashell.client.monitor.frames import SIGN_OF_LIFE, cib_frame, fencing_frame
 from hashell.client.source import Source
-from hashell.tui.feed import COALESCE_SECONDS, PULSE_SECONDS, ShotSource
+from hashell.tui.feed import COALESCE_SECONDS, PULSE_SECONDS, ShotSource, first_end
 from hashell.tui.sources import watched_source
 
 
@@ -26,15 +26,9 @@ def stream(source: Source) -> int:
 
 async def _stream(source: Source) -> str:
     shots = await watched_source(source).connect()
-    lost = asyncio.ensure_future(shots.wait_lost())
-    tasks = [lost, asyncio.ensure_future(_looks(shots)), asyncio.ensure_future(_pulse(shots))]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return str(next(iter(done)).result() or "")
+        return await first_end(shots.wait_lost(), _looks(shots), _pulse(shots))
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await shots.close()
